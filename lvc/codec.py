@@ -1,0 +1,166 @@
+"""What every codec, structure, loss and evaluator agrees on: rate points, codings, and the codec itself."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from lvc.bitstream.packet import Packet
+
+if TYPE_CHECKING:
+    from lvc.entropy.streams import SymbolStream
+    from lvc.structures.low_delay import LowDelay
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A rate point.
+
+    Attributes:
+        lmbda: ``(B,)`` weight of the distortion in the loss; all that a fixed-rate model needs, and only for training.
+        q: ``(B,)`` real-valued quality index of a variable-rate model, ``None`` for a fixed-rate one.
+    """
+
+    lmbda: Tensor | None = None
+    q: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class FrameCoding:
+    """What coding one frame yields.
+
+    Attributes:
+        kind: ``I`` or ``P`` (structures may define more).
+        frame: ``(B, 3, H, W)`` reconstruction, not clamped (losses need its gradient everywhere).
+        bits: ``(B,)`` bits by stream name (``motion``, ``motion_hyper``, ``frame``, ``frame_hyper``, ``intra``, ...).
+        prediction: ``(B, 3, H, W)`` motion-compensated reference frame, where there is one.
+        flow: ``(B, 2, H, W)`` decoded motion in pixels, where there is one.
+        state: What the next frame needs, as a structure hands it on.
+    """
+
+    kind: str
+    frame: Tensor
+    bits: dict[str, Tensor]
+    prediction: Tensor | None = None
+    flow: Tensor | None = None
+    state: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClipCoding:
+    """Frame codings stacked over time. Losses see only this.
+
+    Attributes:
+        frames: ``(B, T, 3, H, W)`` reconstructions.
+        bits: ``(B, T)`` bits by stream name; a frame without a stream counts 0 there.
+        predictions: ``(B, T, 3, H, W)`` motion-compensated frames, ``None`` unless every frame has one.
+        flows: ``(B, T, 2, H, W)`` decoded motion, ``None`` unless every frame has one.
+    """
+
+    frames: Tensor
+    bits: dict[str, Tensor]
+    predictions: Tensor | None = None
+    flows: Tensor | None = None
+
+    @staticmethod
+    def stack(codings: list[FrameCoding]) -> "ClipCoding":
+        """Stack frame codings in time order."""
+        names = dict.fromkeys(name for coding in codings for name in coding.bits)
+        none = torch.zeros(len(codings[0].frame), device=codings[0].frame.device)
+        return ClipCoding(
+            frames=torch.stack([c.frame for c in codings], 1),
+            bits={n: torch.stack([c.bits.get(n, none) for c in codings], 1) for n in names},
+            predictions=_stack([c.prediction for c in codings]),
+            flows=_stack([c.flow for c in codings]),
+        )
+
+
+def _stack(tensors: list[Tensor | None]) -> Tensor | None:
+    present = [t for t in tensors if t is not None]
+    return torch.stack(present, 1) if len(present) == len(tensors) else None
+
+
+@dataclass(frozen=True)
+class EncodedFrame:
+    """One encoded frame: the packet that goes to the file, and what a decoder will make of it.
+
+    Attributes:
+        packet: The coded bytes.
+        frame: ``(1, 3, H, W)`` the encoder's reconstruction, clamped to [0, 1] and cropped to the video's size.
+        bits: Bits written, by stream name.
+    """
+
+    packet: Packet
+    frame: Tensor
+    bits: dict[str, float]
+
+
+class VideoCodec(nn.Module, ABC):
+    """A codec: networks that code one frame, and the structure that orders frames and keeps their state.
+
+    A codec implements :meth:`code_frame` once. Training, rate estimation, encoding and decoding all run it; what
+    differs is the symbol stream it is given.
+    """
+
+    stride: int
+    """Frame sides are padded to multiples of this at the codec's edge."""
+
+    structure: "LowDelay"
+
+    kind_parts: dict[str, tuple[str, ...]]
+    """The parts that code a frame of each kind."""
+
+    kind_streams: dict[str, tuple[str, ...]]
+    """The streams that a frame of each kind writes, in coding order."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """What a stage may train, by name. Together they hold every parameter, each once."""
+
+    @abstractmethod
+    def code_frame(
+        self,
+        kind: str,
+        frame: Tensor | None,
+        state: dict[str, Tensor] | None,
+        stream: "SymbolStream",
+        rate: Rate,
+        size: tuple[int, int],
+        motion_only: bool = False,
+    ) -> FrameCoding:
+        """Code one frame.
+
+        Args:
+            kind: ``I`` or ``P`` (structures may define more).
+            frame: ``(B, 3, H, W)`` in [0, 1], sides multiples of :attr:`stride`; ``None`` when ``stream`` reads.
+            state: The state of the reference frame's coding; ``None`` for an intra frame.
+            stream: Where symbols go to or come from.
+            rate: The rate point.
+            size: ``(H, W)`` of ``frame``, known to a decoder too.
+            motion_only: Stop after motion: the prediction stands for the frame (stages that train motion alone).
+        """
+
+    def trains(self, kind: str) -> bool:
+        """Whether coding a frame of this kind uses anything that is being trained."""
+        modules = (m for name in self.kind_parts[kind] for m in self.parts[name])
+        return any(p.requires_grad for m in modules for p in m.parameters())
+
+    def forward(self, clip: Tensor, rate: Rate, stream: "SymbolStream") -> ClipCoding:
+        """Code ``(B, T, 3, H, W)`` as one group of pictures and return all its frames' codings."""
+        return ClipCoding.stack(list(self.structure.unroll(self, clip, rate, stream)))
+
+    def encode(self, frames: Iterable[Tensor], rate: Rate) -> Iterator[EncodedFrame]:
+        """Encode ``(1, 3, H, W)`` frames in [0, 1]; memory does not grow with their number."""
+        return self.structure.encode(self, frames, rate)
+
+    def decode(self, packets: Iterable[Packet], size: tuple[int, int], rate: Rate) -> Iterator[Tensor]:
+        """Decode packets to ``(1, 3, H, W)`` frames in [0, 1], in display order; ``size`` is the video's ``(H, W)``."""
+        return self.structure.decode(self, packets, size, rate)
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for ``python -m lvc summary``: latent names and their ``(channels, downsampling)``."""
+        return {}

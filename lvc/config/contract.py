@@ -1,0 +1,99 @@
+"""Frozen dataclasses that check a composed configuration and name the full key of what is wrong."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, get_args
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as _dataclass
+
+from lvc.errors import UserError
+
+T = TypeVar("T")
+
+_CONFIG = ConfigDict(extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=False)
+
+
+def contract(cls: type[T]) -> type[T]:
+    """Make ``cls`` a frozen, keyword-only dataclass that refuses unknown keys and wrong types."""
+    return _dataclass(frozen=True, kw_only=True, config=_CONFIG)(cls)
+
+
+class ConfigError(UserError, ValueError):
+    """A configuration that cannot be run. The message starts with the full key of the option."""
+
+    def __init__(self, option: str, message: str):
+        super().__init__(f"{option}: {message}" if option else message)
+        self.option = option
+        self.reason = message
+
+
+def build(cls: Any, data: Mapping[str, Any], path: str = "") -> Any:
+    """Build the contract ``cls`` (a dataclass or a union of them) from plain ``data``.
+
+    Args:
+        cls: A contract dataclass, or an ``Annotated`` union of them.
+        data: Plain dictionaries, lists, strings and numbers, as composed.
+        path: The key of ``data`` in the whole configuration, for messages.
+
+    Raises:
+        ConfigError: In one line, naming the option and what would be right.
+    """
+    try:
+        return TypeAdapter(cls).validate_python(data)
+    except ValidationError as error:
+        raise _one_line(cls, path, error) from None
+
+
+def _one_line(cls: Any, path: str, error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    parts, members = _walk(cls, [str(p) for p in first["loc"]])
+    key = ".".join([p for p in [path] if p] + parts)
+    kind, context = first["type"], first.get("ctx", {})
+    if kind == "value_error":
+        inner = context["error"]
+        relative = ".".join(p for p in (key, getattr(inner, "option", "")) if p)
+        return ConfigError(relative, getattr(inner, "reason", str(inner)))
+    if kind in {"unexpected_keyword_argument", "extra_forbidden"}:
+        choices = sorted({f.name for m in members for f in fields(m)})
+        close = difflib.get_close_matches(parts[-1], choices, 1)
+        hint = f"did you mean '{close[0]}'? " if close else ""
+        return ConfigError(key, f"unknown option; {hint}choices are: {', '.join(choices)}")
+    if kind in {"missing", "missing_argument"}:
+        return ConfigError(key, "is required and has no value")
+    if kind in {"literal_error", "enum"}:
+        return ConfigError(key, f"{first['input']!r} is not one of {context['expected']}")
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        tag = f"'{context['tag']}' is not one of " if "tag" in context else "needs one of "
+        tags = ", ".join(repr(t) for t in sorted(_tagged(members)))
+        return ConfigError(f"{key}.name" if key else "name", tag + tags)
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return ConfigError(key, f"{message}, got {first['input']!r}")
+
+
+def _walk(cls: Any, location: list[str]) -> tuple[list[str], list[type]]:
+    """The user's own words in a pydantic location (union tags left out), and the contracts at its last step."""
+    members, here, parts = _members(cls), _members(cls), []
+    for part in location:
+        if len(members) > 1 and part in _tagged(members):
+            members = here = [_tagged(members)[part]]
+            continue
+        parts.append(part)
+        here = members or here
+        found = {f.name: f for m in members for f in fields(m)}.get(part)
+        members = _members(found.type) if found is not None else members
+    return parts, members if location and len(members) > 1 else here
+
+
+def _members(cls: Any) -> list[type]:
+    """The contract dataclasses inside a type."""
+    if is_dataclass(cls):
+        return [cls]
+    return [m for arg in get_args(cls) for m in _members(arg)]
+
+
+def _tagged(members: list[type]) -> dict[str, type]:
+    """Members of a union by the value of their ``name``."""
+    names = [(get_args(f.type), m) for m in members for f in fields(m) if f.name == "name"]
+    return {str(value): member for values, member in names for value in values}

@@ -1,0 +1,139 @@
+"""A training plan as data: stages by name and the order in which they run."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lvc.config.contract import ConfigError, contract
+
+
+@contract
+class StageLossConfig:
+    """The terms of a stage's loss: distortions weighted by lambda, plus rates in bits per pixel."""
+
+    distortion: dict[Literal["frame", "prediction"], float] = Field(default_factory=lambda: {"frame": 1.0})
+    """Weight of each distortion: of the decoded frame, of the motion-compensated prediction (always MSE)."""
+    rate: dict[str, float] = Field(default_factory=dict)
+    """Weight of each stream's bits, by stream name."""
+    metric: Literal["mse", "ms_ssim"] | None = None
+    """Distortion metric of the frame; null takes `loss.metric`."""
+    lmbda: float | None = Field(None, gt=0)
+    """Lambda of this stage; null takes `loss.lmbda`."""
+
+
+@contract
+class ActionConfig:
+    """Something done once when a stage is entered, before its optimiser is built."""
+
+    do: Literal["load", "copy"]
+    """`load`: parts from an export. `copy`: one part's weights to another of the same shape."""
+    path: str | None = None
+    """Export to load."""
+    parts: tuple[str, ...] = ()
+    """Parts to load; empty loads all that the export has."""
+    source: str | None = None
+    """Part to copy from."""
+    target: str | None = None
+    """Part to copy to."""
+
+    def __post_init__(self):
+        if self.do == "load" and not self.path:
+            raise ConfigError("path", "an action that loads needs the path of an export")
+        if self.do == "copy" and not (self.source and self.target):
+            raise ConfigError("source", "an action that copies needs source and target parts")
+
+
+@contract
+class StageConfig:
+    """One stage: one optimiser, one `Trainer.fit`."""
+
+    train: tuple[str, ...]
+    """Parts that train; everything else is frozen, in eval mode and outside the optimiser."""
+    epochs: int | None = Field(None, ge=1)
+    """Length in passes over the data."""
+    steps: int | None = Field(None, ge=1)
+    """Length in batches; wins over `epochs`, which then says nothing."""
+    frames: int = Field(2, ge=1)
+    """Frames of a training clip."""
+    distance: int = Field(1, ge=1)
+    """Frames from one training frame to the next in the source."""
+    random_distance: bool = False
+    """Draw the distance from 1 to `distance`, all equally likely."""
+    loss: StageLossConfig
+    """Loss terms."""
+    lr: float = Field(1e-4, gt=0)
+    """Learning rate at the start."""
+    lr_milestones: tuple[float, ...] = ()
+    """Fractions of the stage (0 to 1) at which the rate is multiplied by `lr_factor`."""
+    lr_factor: float = Field(0.1, gt=0, le=1)
+    """What a milestone multiplies the learning rate by."""
+    warmup_steps: int = Field(0, ge=0)
+    """Batches over which the learning rate rises linearly from 0."""
+    batch_size: int = Field(4, ge=1)
+    """Clips per batch and device."""
+    crop: int | None = Field(256, ge=16)
+    """Side of the square training crop; null takes whole frames."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    """Precision of networks; entropy parameters, warping grids and losses stay in float32."""
+    grad_clip: float | None = Field(1.0, gt=0)
+    """Largest gradient norm (or element, see `grad_clip_by`); null does not clip."""
+    grad_clip_by: Literal["norm", "value"] = "norm"
+    """What `grad_clip` bounds."""
+    references: Literal["attached", "detached"] = "attached"
+    """Whether gradients flow from a frame into the frames it refers to."""
+    update: Literal["clip", "frame"] = "clip"
+    """One optimiser step per clip (mean over its trained frames) or per frame."""
+    checkpointing: bool = False
+    """Recompute a frame's activations in the backward pass instead of keeping them."""
+    dataset: dict[str, Any] = Field(default_factory=dict)
+    """Fields of `dataset` that differ in this stage."""
+    on_enter: dict[str, ActionConfig] = Field(default_factory=dict)
+    """Named actions, done in the order of their names."""
+
+    def __post_init__(self):
+        if self.epochs is None and self.steps is None:
+            raise ConfigError("epochs", "a stage needs a length: epochs or steps")
+        if not self.train:
+            raise ConfigError("train", "names no part, so the stage would train nothing")
+        if any(not 0 < m < 1 for m in self.lr_milestones):
+            raise ConfigError(
+                "lr_milestones", f"are fractions between 0 and 1, got {list(self.lr_milestones)}"
+            )
+        if self.update == "frame" and self.references == "attached":
+            raise ConfigError("update", "frame-by-frame steps need references=detached")
+
+
+@contract
+class ScheduleConfig:
+    """A training plan."""
+
+    name: str
+    """Name of the plan."""
+    order: tuple[str, ...]
+    """Stages in the order they run; leave some out to skip them."""
+    stages: dict[str, StageConfig]
+    """Every stage by name."""
+    start_at: str | None = None
+    """First stage of `order` to run; earlier ones are skipped."""
+    stop_after: str | None = None
+    """Last stage of `order` to run."""
+    all: dict[str, Any] = Field(default_factory=dict)
+    """Stage fields that hold in every stage, over what the stage says."""
+
+    def __post_init__(self):
+        for name in self.order:
+            if name not in self.stages:
+                raise ConfigError("order", f"'{name}' is not a stage; choices are: {', '.join(self.stages)}")
+        for option in ("start_at", "stop_after"):
+            name = getattr(self, option)
+            if name is not None and name not in self.order:
+                raise ConfigError(option, f"'{name}' is not in order; choices are: {', '.join(self.order)}")
+        if not self.running:
+            raise ConfigError("stop_after", f"'{self.stop_after}' comes before start_at '{self.start_at}'")
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The stages that run, in order."""
+        first = self.order.index(self.start_at) if self.start_at else 0
+        last = self.order.index(self.stop_after) if self.stop_after else len(self.order) - 1
+        return self.order[first : last + 1]

@@ -1,0 +1,1 @@
+"""Clips: where they come from and how a sample is drawn from them."""

@@ -1,0 +1,1 @@
+"""Distributions, coding tables, symbol streams and the range coder."""

@@ -1,0 +1,8 @@
+"""The error every user mistake becomes: one line, exit code 2, no traceback."""
+
+
+class UserError(Exception):
+    """Something the user can put right: a file, a field or an option.
+
+    The message is one line that names it and says what would be right. Entry points print it and exit with 2.
+    """

@@ -1,0 +1,1 @@
+"""Measurements on real bitstreams: metrics, BD-rate, traditional codecs, reports."""

@@ -1,0 +1,1 @@
+"""Building blocks; no codec knows another's."""

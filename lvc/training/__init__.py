@@ -1,0 +1,1 @@
+"""Stages, losses, checkpoints and exports."""
