@@ -9,11 +9,7 @@ from torch import Tensor
 
 from lvc.entropy.coder import LIMIT, RangeDecoder, RangeEncoder, decode_symbols, encode_symbols
 from lvc.entropy.priors import Prior
-from lvc.errors import UserError
-
-
-class BitstreamError(UserError):
-    """A bitstream that cannot be decoded."""
+from lvc.errors import BitstreamError
 
 
 class SymbolStream(ABC):
