@@ -10,9 +10,9 @@ from lvc.datasets.png import natural_order, png_files
 from lvc.datasets.video import open_video
 from lvc.errors import UserError
 
-VIDEO_SUFFIXES = frozenset(
-    ".264 .265 .avi .flv .h264 .h265 .hevc .ivf .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .obu .ogv .ts .webm .wmv .y4m".split()
-)
+_SUFFIXES = "264 265 avi flv h264 h265 hevc ivf m2ts m4v mkv mov mp4 mpeg mpg obu ogv ts webm wmv y4m"
+VIDEO_SUFFIXES = {f".{suffix}" for suffix in _SUFFIXES.split()}
+"""What counts as a video file in a folder."""
 
 
 class FolderClips:

@@ -24,8 +24,8 @@ class VideoWriter:
     """Writes RGB frames; use it as a context manager.
 
     The suffix chooses the format: ``.mkv`` is lossless RGB (FFV1), ``.mp4`` visually lossless H.264 that
-    ordinary players open (4:2:0; 4:4:4 where a side is odd), ``.y4m`` 4:4:4 YUV, and no suffix, ``.png`` or an
-    existing folder a folder of ``im00001.png``, ``im00002.png``, ... The final name appears when all is written.
+    ordinary players open (4:2:0; 4:4:4 where a side is odd), ``.y4m`` 4:4:4 YUV, and no suffix, ``.png`` or
+    an existing folder a folder of ``im00001.png``, ``im00002.png``, ... The final name appears last of all.
 
     Args:
         path: File or folder. A file is replaced, a folder only if it holds nothing but such frames.
@@ -44,9 +44,7 @@ class VideoWriter:
         suffix = self.path.suffix.lower()
         if suffix not in (*FILES, ".png", "") and not self.path.is_dir():
             choices = ", ".join(FILES)
-            raise UserError(
-                f"{self.path}: cannot write {suffix}; choose {choices} or a folder for PNG frames"
-            )
+            raise UserError(f"{self.path}: cannot write {suffix}; choose {choices} or a PNG folder")
         self.to_folder = self.path.is_dir() or suffix not in FILES
         self._check_writable()
         self._final = self.path.resolve()

@@ -20,7 +20,7 @@ class Vimeo90kClips:
         split: ``train`` or ``test``.
 
     Raises:
-        UserError: When the folder, its list or the first listed septuplet is missing, or a line is no septuplet.
+        UserError: When the folder, its list or the first septuplet is missing, or a line is no septuplet.
     """
 
     def __init__(self, path: str, split: str = "train"):
