@@ -1,6 +1,6 @@
 """Batches in an order that a stopped run takes up exactly where it was.
 
-The order follows from (seed, epoch), a sample from (seed, epoch, draw); the position is the loader's only state.
+The order follows from (seed, epoch) and a sample from (seed, epoch, draw): only the position has to be saved.
 """
 
 from collections.abc import Iterator
@@ -96,8 +96,8 @@ class ClipLoader:
         """Yield dictionaries: ``clip`` (uint8 ``(B, T, 3, h, w)``), the other fields as lists or tensors.
 
         Raises:
-            UserError: When more samples of an epoch are unreadable than ``corrupt_budget`` allows, or clips of
-                one batch differ in size.
+            UserError: When more of an epoch's samples are unreadable than ``corrupt_budget`` allows, or when
+                clips in a batch differ in size.
         """
         iterator = iter(self._loader)
         while True:
@@ -114,7 +114,7 @@ class ClipLoader:
             yield batch
 
     def _count(self, skipped: list[str]) -> None:
-        names = [name for lines in skipped for name in lines.splitlines()]
+        names = [lines.splitlines()[0] for lines in skipped if lines]
         self.skipped += len(names)
         samples = len(self) * self.batches.batch_size
         if names and self.skipped > self.dataset.corrupt_budget * samples:
