@@ -28,9 +28,7 @@ class EpochBatches(Sampler):
         steps: Batches per epoch; ``None`` for as many as the clips fill, at least one.
     """
 
-    def __init__(
-        self, clips: int, batch_size: int, seed: int, rank: int = 0, world: int = 1, steps: int | None = None
-    ):
+    def __init__(self, clips: int, batch_size: int, seed: int, rank: int = 0, world: int = 1, steps: int | None = None):
         self.clips, self.batch_size, self.seed, self.rank, self.world = clips, batch_size, seed, rank, world
         self.steps = steps or max(1, clips // (batch_size * world))
         self.epoch, self.batch = 0, 0
@@ -167,9 +165,7 @@ def make_loader(
 def _collate(samples: list[dict]) -> dict:
     first = samples[0]
     if other := next((s for s in samples if s["clip"].shape != first["clip"].shape), None):
-        raise UserError(
-            f"clips {first['name']} and {other['name']} differ in size; set a crop or batch_size=1"
-        )
+        raise UserError(f"clips {first['name']} and {other['name']} differ in size; set a crop or batch_size=1")
     return default_collate(samples)
 
 

@@ -33,9 +33,7 @@ class Counting:
         return self.lengths[index]
 
     def read(self, index, start, count, step=1):
-        t, y, x = np.meshgrid(
-            np.arange(start, start + count * step, step), *map(np.arange, self.size), indexing="ij"
-        )
+        t, y, x = np.meshgrid(np.arange(start, start + count * step, step), *map(np.arange, self.size), indexing="ij")
         return np.stack([t, y, x], -1).astype(np.uint8)
 
 
@@ -69,9 +67,7 @@ def test_random_distance():
 @pytest.mark.parametrize("option", ["horizontal_flip", "vertical_flip", "time_reversal"])
 def test_each_augmentation_changes_its_own_axis(option):
     channel, axis = {"time_reversal": (0, 0), "vertical_flip": (1, 1), "horizontal_flip": (2, 2)}[option]
-    augment = AugmentConfig(
-        **{name: name == option for name in ("horizontal_flip", "vertical_flip", "time_reversal")}
-    )
+    augment = AugmentConfig(**{name: name == option for name in ("horizontal_flip", "vertical_flip", "time_reversal")})
     turned = 0
     for c in draws(SampledClips(Counting(), frames=3, augment=augment), 100):
         signs = [int(c[:, k].long().diff(dim=k).sign().unique()) for k in range(3)]

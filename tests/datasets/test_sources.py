@@ -114,9 +114,7 @@ def test_too_short_clip_is_named_before_anything_starts(tmp_path):
 
 
 def test_synthetic_clips_end(tmp_path):
-    source = open_source(
-        SyntheticConfig(name="synthetic", clips=3, clip_frames=4, height=32, width=32, shapes=2)
-    )
+    source = open_source(SyntheticConfig(name="synthetic", clips=3, clip_frames=4, height=32, width=32, shapes=2))
     assert (len(source), source.length(2), source.name(2)) == (3, 4, "scene00002")
     with pytest.raises(UserError, match=r"scene00001: has 4 frames \(dataset\.clip_frames\), 5 were"):
         source.read(1, 0, 5)

@@ -24,9 +24,7 @@ def formula(planes, matrix, full):
     red, blue = WEIGHTS[matrix]
     y, u, v = planes.astype(float)
     y, u, v = (
-        (y / 255, (u - 128) / 255, (v - 128) / 255)
-        if full
-        else ((y - 16) / 219, (u - 128) / 224, (v - 128) / 224)
+        (y / 255, (u - 128) / 255, (v - 128) / 255) if full else ((y - 16) / 219, (u - 128) / 224, (v - 128) / 224)
     )
     r, b = y + 2 * (1 - red) * v, y + 2 * (1 - blue) * u
     g = (y - red * r - blue * b) / (1 - red - blue)
