@@ -1,0 +1,96 @@
+"""A folder of video files and of folders of PNG frames."""
+
+from collections import Counter
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+
+from lvc.datasets.png import natural_order, png_files
+from lvc.datasets.video import open_video
+from lvc.errors import UserError
+
+_SUFFIXES = "264 265 avi flv h264 h265 hevc ivf m2ts m4v mkv mov mp4 mpeg mpg obu ogv ts webm wmv y4m"
+VIDEO_SUFFIXES = {f".{suffix}" for suffix in _SUFFIXES.split()}
+"""What counts as a video file in a folder."""
+
+
+class FolderClips:
+    """Clips of one folder, in natural order of their names.
+
+    Args:
+        path: Folder that directly holds video files and folders of PNG frames; anything else is ignored.
+        pattern: Glob that entries' names must match.
+        matrix: YUV to RGB matrix of untagged files.
+        cache: Keep every decoded clip in memory (each data-loading process its own).
+
+    Raises:
+        UserError: When the folder is missing or holds no clips.
+    """
+
+    def __init__(self, path: str, pattern: str = "*", matrix: str = "bt601", cache: bool = False):
+        self.path, self.matrix = Path(path), matrix
+        self.clips = _clips(self.path, pattern)
+        stems = Counter(clip.stem for clip in self.clips)
+        self._names = [c.stem if stems[c.stem] == 1 else c.name for c in self.clips]
+        self._lengths: dict[int, int] = {}
+        self._cache: dict[int, np.ndarray] | None = {} if cache else None
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def name(self, index: int) -> str:
+        """File or folder name without suffix (with it where that is ambiguous)."""
+        return self._names[index]
+
+    def length(self, index: int) -> int:
+        """Frames as the container declares them, or PNG files counted."""
+        if index not in self._lengths:
+            self._lengths[index] = open_video(self.clips[index], self.matrix).count()
+        return self._lengths[index]
+
+    def read(self, index: int, start: int, count: int, step: int = 1) -> np.ndarray:
+        """See :meth:`lvc.datasets.sources.ClipSource.read`."""
+        if self._cache is None:
+            return self._decode(index, start, count, step)
+        if index not in self._cache:
+            self._cache[index] = self._decode(index, 0, None, 1)
+        frames = self._cache[index][start : start + (count - 1) * step + 1 : step]
+        if len(frames) < count:
+            have = len(self._cache[index])
+            raise UserError(f"{self.clips[index]}: has {have} frames, and {start + count} were asked for")
+        return frames
+
+    def _decode(self, index: int, start: int, count: int | None, step: int) -> np.ndarray:
+        frames = list(open_video(self.clips[index], self.matrix).frames(start, count, step))
+        if len({frame.shape for frame in frames}) != 1:
+            raise UserError(f"{self.clips[index]}: frames change their size; one clip has one size")
+        return np.stack(frames)
+
+
+def _clips(path: Path, pattern: str) -> list[Path]:
+    what = "dataset.path"
+    if not path.is_dir():
+        problem = "is a file; name the folder it is in" if path.exists() else "no such folder"
+        raise UserError(f"{what}: {path}: {problem}")
+    entries = sorted(path.iterdir(), key=natural_order)
+    clips = [e for e in entries if not e.name.startswith(".") and _is_clip(e)]
+    matching = [c for c in clips if fnmatchcase(c.name, pattern)]
+    if matching:
+        return matching
+    if clips:
+        raise UserError(f"dataset.pattern: none of the {len(clips)} clips in {path} matches '{pattern}'")
+    hint = ""
+    if png_files(path):
+        hint = "; it holds PNG frames itself, so name the folder above, or give each clip a folder of its own"
+    elif inner := [e.name for e in entries if e.is_dir() and any(map(_is_clip, e.iterdir()))]:
+        hint = f"; did you mean one of its folders {', '.join(inner[:5])}?"
+    raise UserError(
+        f"{what}: {path}: holds no video files (mp4, mkv, y4m, ...) or folders of PNG frames{hint}"
+    )
+
+
+def _is_clip(entry: Path) -> bool:
+    if entry.is_dir():
+        return any(p.suffix.lower() == ".png" for p in entry.iterdir())
+    return entry.suffix.lower() in VIDEO_SUFFIXES

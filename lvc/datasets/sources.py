@@ -1,0 +1,70 @@
+"""Where clips come from: one small protocol, and the factory that builds a source from its configuration."""
+
+from typing import Protocol
+
+import numpy as np
+
+from lvc.config.data import FolderConfig, SyntheticConfig, Vimeo90kConfig
+from lvc.errors import UserError
+
+
+class ClipSource(Protocol):
+    """An ordered set of clips."""
+
+    def __len__(self) -> int:
+        """Number of clips."""
+
+    def name(self, index: int) -> str:
+        """Name of a clip, unique in the set."""
+
+    def length(self, index: int) -> int:
+        """Frames of a clip, as far as can be told without decoding it.
+
+        Raises:
+            UserError: When the clip cannot even be opened.
+        """
+
+    def read(self, index: int, start: int, count: int, step: int = 1) -> np.ndarray:
+        """Frames ``start``, ``start + step``, ... as uint8 ``(count, H, W, 3)`` RGB.
+
+        Raises:
+            UserError: When the clip is unreadable or has fewer frames.
+        """
+
+
+def open_source(config: FolderConfig | Vimeo90kConfig | SyntheticConfig) -> ClipSource:
+    """The source that a configuration describes.
+
+    Raises:
+        UserError: When its folder is missing, empty or laid out otherwise, naming what would be right.
+    """
+    if isinstance(config, SyntheticConfig):
+        from lvc.datasets.synthetic import SyntheticClips
+
+        return SyntheticClips(config)
+    if isinstance(config, Vimeo90kConfig):
+        from lvc.datasets.vimeo90k import Vimeo90kClips
+
+        return Vimeo90kClips(config.path, config.split)
+    from lvc.datasets.folder import FolderClips
+
+    return FolderClips(config.path, config.pattern, config.matrix, config.cache)
+
+
+def check_lengths(source: ClipSource, frames: int, distance: int = 1) -> None:
+    """Check that every clip has ``frames`` frames that are ``distance`` apart, before a stage starts.
+
+    Clips that cannot be opened are left to training, which skips and counts them.
+
+    Raises:
+        UserError: Naming the first clip that is too short.
+    """
+    need = (frames - 1) * distance + 1
+    for index in range(len(source)):
+        try:
+            length = source.length(index)
+        except UserError:
+            continue
+        if length < need:
+            what = f"{frames} frames" + (f" {distance} apart" if distance > 1 else "")
+            raise UserError(f"clip {source.name(index)}: has {length} frames, and {what} need {need}")

@@ -1,0 +1,68 @@
+"""Synthetic clips: dead-leaves scenes by number, with their true flow."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from lvc.config.data import SyntheticConfig
+from lvc.datasets.leaves import Scene
+from lvc.errors import UserError
+
+_ENTROPY = 0x1EAF
+"""Scenes depend on nothing but their number, so this stays as it is."""
+
+
+class SyntheticClips:
+    """Scenes ``first`` to ``first + clips - 1``; scene i is the same for ever.
+
+    Args:
+        config: Sizes and ranges.
+    """
+
+    def __init__(self, config: SyntheticConfig):
+        self.config = config
+
+    def __len__(self) -> int:
+        return self.config.clips
+
+    def name(self, index: int) -> str:
+        """Such as ``scene00012``."""
+        return f"scene{self.config.first + index:05d}"
+
+    def length(self, index: int) -> int:
+        """``clip_frames``."""
+        return self.config.clip_frames
+
+    def read(self, index: int, start: int, count: int, step: int = 1) -> np.ndarray:
+        """See :meth:`lvc.datasets.sources.ClipSource.read`."""
+        last = start + (count - 1) * step + 1
+        if last > self.config.clip_frames:
+            have = self.config.clip_frames
+            raise UserError(
+                f"{self.name(index)}: has {have} frames (dataset.clip_frames), {last} were asked for"
+            )
+        scene = self.scene(index)
+        return np.stack([scene.frame(t) for t in range(start, last, step)])
+
+    def flow(self, index: int, t: int, step: int = 1) -> np.ndarray:
+        """True flow from frame ``t`` back to frame ``t - step``.
+
+        Returns:
+            float32 ``(2, H, W)`` in pixels, channel 0 horizontal, pointing from target to reference.
+        """
+        return self.scene(index).flow(t, t - step)
+
+    def occlusion(self, index: int, t: int, step: int = 1) -> np.ndarray:
+        """Bool ``(H, W)``: pixels of frame ``t`` that frame ``t - step`` does not show."""
+        return self.scene(index).occlusion(t, t - step)
+
+    def scene(self, index: int) -> Scene:
+        """The scene of a clip."""
+        c = self.config
+        return _scene(c.first + index, c.height, c.width, c.shapes, c.max_motion)
+
+
+@lru_cache(maxsize=2)
+def _scene(number: int, height: int, width: int, shapes: int, max_motion: float) -> Scene:
+    rng = np.random.default_rng(np.random.SeedSequence(_ENTROPY, spawn_key=(number,)))
+    return Scene(rng, height, width, shapes, max_motion)
