@@ -79,11 +79,12 @@ def newest(folder: Path) -> tuple[Path | None, int]:
 
 
 def discard(folder: Path) -> None:
-    """Remove the checkpoints of a finished stage, and nothing else."""
+    """Remove the checkpoints of a finished stage, and the folders that this leaves empty."""
     for path in _checkpoints(folder):
         path.unlink()
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    for empty in (folder, folder.parent):
+        if empty.is_dir() and not any(empty.iterdir()):
+            empty.rmdir()
 
 
 def _checkpoints(folder: Path) -> list[Path]:

@@ -11,11 +11,13 @@ import pytorch_lightning as pl
 from tqdm import tqdm
 
 HUSHED = (
-    ".*modules? in eval mode at the start of training.*",  # frozen parts are
+    r".*module\(s\) in eval mode at the start of training.*",  # frozen parts are
     ".*Experiment logs directory .* exists and is not empty.*",  # a resumed run's; its rows are kept
     ".*you defined a `.*_step` but have no `.*_dataloader`.*",
     ".*lower value for log_every_n_steps.*",
     ".*GPU available but not used.*",
+    r".*isinstance\(treespec, LeafSpec\).*",  # Lightning's own
+    ".*torch.jit.script.* is deprecated.*",  # CompressAI's own
 )
 
 
@@ -48,9 +50,7 @@ class Bar(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         pace = 0.2 if sys.stderr.isatty() else 30.0  # a log file wants few lines
-        self.bar = tqdm(
-            total=module.total, initial=module.done, desc=self.title, mininterval=pace, dynamic_ncols=True
-        )
+        self.bar = tqdm(total=module.total, initial=module.done, desc=self.title, mininterval=pace, dynamic_ncols=True)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         if self.bar.update():  # drawn just now: what is shown next time costs no wait for the device in between

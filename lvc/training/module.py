@@ -91,6 +91,8 @@ class StageModule(pl.LightningModule):
                 self._step(optimizer, [frame], rate)
         self.done += 1
         self._frames += clip.shape[0] * clip.shape[1]
+        now = time.perf_counter()
+        self._seconds, self._clock = self._seconds + now - self._clock, now
 
     def _trained_frames(self, clip: Tensor, rate: Rate) -> Iterator[tuple[FrameCoding, Tensor]]:
         """Codings with their ``(B, 3, H, W)`` originals; a frame whose kind trains nothing is only a reference."""
@@ -146,10 +148,6 @@ class StageModule(pl.LightningModule):
             raise UserError(
                 f"{where}: loss or gradient was not finite {self.skipped_in_a_row} times in a row{clips}; {advice}"
             )
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        now = time.perf_counter()
-        self._seconds, self._clock = self._seconds + now - self._clock, now
 
     def restart_clock(self) -> None:
         """Leave what happened since the last batch (validation, say) out of the throughput."""

@@ -9,8 +9,7 @@ from lvc.codec import VideoCodec
 from lvc.config.contract import ConfigError
 from lvc.config.run import RunConfig, stage_dataset
 from lvc.config.schedule import StageConfig
-from lvc.datasets import open_source
-from lvc.datasets.clips import check_lengths
+from lvc.datasets.sources import check_lengths, open_source
 from lvc.training.losses import MS_SSIM_SIDE
 
 
@@ -46,7 +45,7 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
         stage, key = run.schedule.stages[name], f"schedule.stages.{name}"
         _check_kinds(codec, stage, key)
         if (stage.loss.metric or run.loss.metric) == "ms_ssim" and stage.loss.distortion.get("frame"):
-            side = stage.crop or min(sources[name].read(0, 0, 1, 1).shape[-2:])
+            side = stage.crop or min(sources[name].read(0, 0, 1).shape[1:3])
             if side < MS_SSIM_SIDE:
                 what = f"MS-SSIM's five scales need sides of at least {MS_SSIM_SIDE}, got {side}"
                 raise ConfigError(f"{key}.crop", f"{what}; take a larger crop or loss.metric=mse")
@@ -65,4 +64,6 @@ def _check_kinds(codec: VideoCodec, stage: StageConfig, key: str) -> None:
         parts = ", ".join(stage.train)
         raise ConfigError(f"{key}.frames", f"no frame among {stage.frames} is coded with {parts}: nothing would train")
     if stage.loss.distortion.get("prediction") and "I" in trained:
-        raise ConfigError(f"{key}.loss.distortion", "intra frames have no prediction: train intra in a stage of its own")
+        raise ConfigError(
+            f"{key}.loss.distortion", "intra frames have no prediction: train intra in a stage of its own"
+        )

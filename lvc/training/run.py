@@ -8,11 +8,11 @@ import torch
 from pytorch_lightning.loggers import Logger
 
 from lvc.codec import VideoCodec
-from lvc.config.run import RunConfig
-from lvc.datasets import open_source
-from lvc.datasets.clips import SampledClips, WholeClips, check_lengths
+from lvc.config.data import AugmentConfig
+from lvc.config.run import RunConfig, stage_dataset
+from lvc.datasets.clips import SampledClips, WholeClips
 from lvc.datasets.loader import make_loader
-from lvc.errors import UserError
+from lvc.datasets.sources import check_lengths, open_source
 from lvc.models.build import build_codec
 from lvc.training import checkpoints, console, resume
 from lvc.training.atomic import replacing
@@ -25,6 +25,9 @@ from lvc.training.provenance import provenance
 from lvc.training.report import Progress
 from lvc.training.stages import enter, freeze, learnable
 from lvc.training.validation import Validator
+
+TRAINING_CLIPS = 8
+"""Training clips that validation takes where no validation set is given."""
 
 
 def train(run: RunConfig, composed: dict[str, Any]) -> Path:
@@ -106,7 +109,12 @@ class Run:
         options, stage = self.config.trainer, self.config.schedule.stages[name]
         running = self.config.schedule.running
         validator = Validator(
-            self.validation, options.validate_every, options.pictures, self.config.anchor, options.workers
+            self.validation,
+            options.validate_every,
+            options.pictures,
+            self.config.anchor,
+            self._known_entry(name),
+            options.workers,
         )
         callbacks = [
             resume.RandomState(self.config.seed, name),
@@ -138,21 +146,31 @@ class Run:
             num_sanity_val_steps=0,
         )
 
+    def _known_entry(self, name: str) -> dict[str, float] | None:
+        """Validation figures at a stage's entry, where they are those of the last one's end."""
+        if not self.state.stages or self.config.schedule.stages[name].on_enter:
+            return None
+        last = list(self.state.stages)[-1]
+        points = [self.config.schedule.stages[n].loss for n in (last, name)]
+        same = len({(p.metric, p.lmbda) for p in points}) == 1
+        return self.state.stages[last]["after"] if same else None
+
     def _loader(self, name: str, trainer: pl.Trainer) -> Any:
         stage, seed = self.config.schedule.stages[name], self.config.seed
+        data, overfit = stage_dataset(self.config, name), self.config.trainer.overfit
+        still = AugmentConfig(horizontal_flip=False, vertical_flip=False, time_reversal=False)
         clips = SampledClips(
             self.sources[name],
             frames=stage.frames,
             distance=stage.distance,
             random_distance=stage.random_distance,
             crop=stage.crop,
-            augment=None if self.config.trainer.overfit else self.config.dataset.augment,
+            augment=still if overfit else data.augment,
             seed=seed,
+            corrupt_budget=getattr(data, "corrupt_budget", 0.0),
         )
-        workers = 0 if self.config.trainer.overfit else self.config.trainer.workers
-        return make_loader(
-            clips, stage.batch_size, seed, workers, rank=trainer.global_rank, world=trainer.world_size
-        )
+        workers = 0 if overfit else self.config.trainer.workers
+        return make_loader(clips, stage.batch_size, seed, workers, trainer.global_rank, trainer.world_size)
 
     def _validation_clips(self) -> Any:
         options = self.config.trainer
@@ -161,9 +179,8 @@ class Run:
         else:
             source = open_source(self.config.validation)
             check_lengths(source, options.validation_frames, 1)
-        clips = WholeClips(source, options.validation_frames)
-        most = options.validation_clips or (len(clips) if self.config.validation is not None else 8)
-        return torch.utils.data.Subset(clips, range(min(most, len(clips))))
+        few = None if self.config.validation is not None else TRAINING_CLIPS
+        return WholeClips(source, options.validation_frames, clips=options.validation_clips or few)
 
     def _load_weights(self) -> None:
         """The weights a run begins or goes on with; a running stage's checkpoint comes over them."""

@@ -51,7 +51,9 @@ def enter(codec: VideoCodec, name: str, actions: dict[str, ActionConfig]) -> Non
         if action.do == "copy":
             _copy(codec, action, option)
         elif not load_parts(codec, action.path, action.parts):
-            raise UserError(f"{option}: nothing in {action.path} fits parts {', '.join(action.parts) or 'of this codec'}")
+            raise UserError(
+                f"{option}: nothing in {action.path} fits parts {', '.join(action.parts) or 'of this codec'}"
+            )
 
 
 def _copy(codec: VideoCodec, action: ActionConfig, option: str) -> None:

@@ -86,16 +86,25 @@ class Validator(pl.Callback):
         every: Batches between validations; ``None`` for entry and end alone.
         pictures: Clips shown as panels.
         anchor: Recorded curve to compare with.
+        entry: The entry's figures where they are known: the end of the stage before, and nothing changed since.
         workers: Data-loading processes.
     """
 
-    def __init__(self, clips: Any, every: int | None, pictures: int, anchor: AnchorConfig, workers: int = 0):
+    def __init__(
+        self,
+        clips: Any,
+        every: int | None,
+        pictures: int,
+        anchor: AnchorConfig,
+        entry: dict[str, float] | None = None,
+        workers: int = 0,
+    ):
         self.clips, self.every, self.pictures, self.anchor = clips, every, pictures, anchor
-        self.workers = workers
+        self.entry, self.workers = entry, workers
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if module.done == 0:
-            module.record["before"] = self.validate(trainer, module)
+            module.record["before"] = self.entry or self.validate(trainer, module)
         module.restart_clock()
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:

@@ -1,0 +1,72 @@
+import pytest
+import torch
+
+from lvc.config.run import RunConfig, build_run
+
+TINY = {
+    "name": "dcvc_tcm",
+    "size": "tiny",
+    "channels": 8,
+    "propagated_channels": 8,
+    "latent_channels": 12,
+    "motion_channels": 8,
+    "hyper_channels": 8,
+    "flow": {"levels": 4, "widths": [8, 8, 8, 4]},
+    "intra": {"name": "intra_cheng2020", "size": "tiny", "channels": 8},
+}
+
+SCENES = {"name": "synthetic", "clips": 4, "clip_frames": 4, "height": 64, "width": 64, "shapes": 6}
+
+MOTION, FRAME = ["motion", "motion_hyper"], ["frame", "frame_hyper"]
+
+STAGES = {
+    "intra": {"train": ["intra"], "frames": 1, "loss": {"rate": {"intra": 1.0, "intra_hyper": 1.0}}},
+    "motion": {
+        "train": ["flow", "motion"],
+        "loss": {"distortion": {"prediction": 1.0}, "rate": dict.fromkeys(MOTION, 1.0)},
+    },
+    "frame": {"train": ["context", "frame"], "loss": {"rate": dict.fromkeys(FRAME, 1.0)}},
+    "joint": {
+        "train": ["flow", "motion", "context", "frame"],
+        "frames": 3,
+        "loss": {"rate": dict.fromkeys(MOTION + FRAME, 1.0)},
+    },
+}
+
+
+def composed(folder, stages=("frame",), **changes) -> dict:
+    """A whole composed configuration of a tiny run; keyword `stage` holds fields of every stage."""
+    fields = {"steps": 2, "batch_size": 1, "crop": 64, "lr": 1e-3} | changes.pop("stage", {})
+    data = {
+        "name": "test",
+        "dir": str(folder),
+        "model": TINY,
+        "dataset": SCENES,
+        "schedule": {"name": "test", "order": list(stages), "stages": {n: STAGES[n] | fields for n in stages}},
+        "loss": {"lmbda": 256},
+        "optimizer": {"name": "AdamW"},
+        "trainer": {
+            "accelerator": "cpu",
+            "workers": 0,
+            "threads": 1,
+            "progress": False,
+            "log_every": 1,
+            "validation_clips": 1,
+            "validation_frames": 2,
+            "pictures": 1,
+        },
+        "logger": {},
+    }
+    for key, value in changes.items():
+        data[key] = {**data[key], **value} if isinstance(value, dict) and key in data else value
+    return data
+
+
+def tiny_run(folder, stages=("frame",), **changes) -> tuple[RunConfig, dict]:
+    data = composed(folder, stages, **changes)
+    return build_run(data), data
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
