@@ -14,8 +14,8 @@ class FactorizedPrior(ChannelModel):
     is the integers; there are no quantiles to train, because the coding tables find their support themselves.
     """
 
-    def __init__(self, channels: int, likelihood_bound: float = 1e-9):
-        super().__init__(channels, likelihood_bound)
+    def __init__(self, channels: int, likelihood_bound: float = 1e-9, official: bool = False):
+        super().__init__(channels, likelihood_bound, official)
         self.h = nn.Parameter(torch.randn(4, channels) * 0.01)
         self.b = nn.Parameter(torch.randn(4, channels) * 0.01)
         self.a = nn.Parameter(torch.randn(3, channels) * 0.01)

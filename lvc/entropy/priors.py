@@ -113,9 +113,7 @@ class ScaleLaw(EntropyModel):
         """Bits of each residual."""
         folded = -residual.abs()  # the left tail keeps its digits, the right one would cancel
         probability = self.cdf(folded + 0.5, scales) - self.cdf(folded - 0.5, scales)
-        if self.official:
-            return (-torch.log2(probability + 1e-5)).clamp(0, 50)
-        return -torch.log2(lower_bound(probability, self.likelihood_bound))
+        return _bits(probability, self.likelihood_bound, self.official)
 
     def make_tables(self) -> CodingTables:
         """One row per scale level."""
@@ -153,11 +151,16 @@ class ChannelModel(EntropyModel):
     """One learned density per channel: what a hyper latent is coded with.
 
     A subclass gives :meth:`logits`, increasing functions whose sigmoid is the distribution function.
+
+    Args:
+        channels: Channels of the latent.
+        likelihood_bound: Smallest probability the estimate gives a symbol.
+        official: Add 1e-5 to every probability, as the released DCVC-TCM code does.
     """
 
-    def __init__(self, channels: int, likelihood_bound: float = 1e-9):
+    def __init__(self, channels: int, likelihood_bound: float = 1e-9, official: bool = False):
         super().__init__()
-        self.channels, self.likelihood_bound = channels, likelihood_bound
+        self.channels, self.likelihood_bound, self.official = channels, likelihood_bound, official
 
     @abstractmethod
     def logits(self, x: Tensor) -> Tensor:
@@ -177,7 +180,7 @@ class ChannelModel(EntropyModel):
         lower, upper = self.logits(x - 0.5), self.logits(x + 0.5)
         sign = -(lower + upper).sign().detach()  # subtract in the tail where sigmoids keep their digits
         probability = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
-        bits = -torch.log2(lower_bound(probability, self.likelihood_bound))
+        bits = _bits(probability, self.likelihood_bound, self.official)
         shape = residual.shape
         return bits.reshape(shape[1], shape[0], *shape[2:]).transpose(0, 1)
 
@@ -205,3 +208,10 @@ class ChannelPrior(Prior):
     def index(self) -> Tensor:
         channels = torch.arange(self.shape[1], dtype=torch.int16)
         return channels[None, :, None, None].expand(self.shape)
+
+
+def _bits(probability: Tensor, bound: float, official: bool) -> Tensor:
+    """Information of symbols, kept finite as the model's own or the released code does it."""
+    if official:
+        return (-torch.log2(probability + 1e-5)).clamp(0, 50)
+    return -torch.log2(lower_bound(probability, bound))

@@ -11,6 +11,8 @@ from lvc.entropy.coder import LIMIT, RangeDecoder, RangeEncoder, decode_symbols,
 from lvc.entropy.priors import Prior
 from lvc.errors import BitstreamError
 
+_OUT_OF_STEP = "decoder out of step with the encoder: decode with the build and kind of device that encoded"
+
 
 class SymbolStream(ABC):
     """Where a codec's symbols go to or come from.
@@ -117,7 +119,10 @@ class Read(SymbolStream):
         self._decoder = RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
 
     def code(self, name: str, y: None, prior: Prior) -> tuple[Tensor, Tensor]:
-        symbols = decode_symbols(self._decoder, prior.index().cpu().numpy(), prior.model.tables)
+        try:
+            symbols = decode_symbols(self._decoder, prior.index().cpu().numpy(), prior.model.tables)
+        except AssertionError:  # how constriction says that the data cannot come from this model
+            raise BitstreamError(_OUT_OF_STEP) from None
         return _decoded(symbols, prior), torch.zeros(1)
 
     def finish(self) -> None:
@@ -127,9 +132,7 @@ class Read(SymbolStream):
             BitstreamError: If it did not: the decoder's networks computed something else than the encoder's.
         """
         if not self._decoder.maybe_exhausted():
-            raise BitstreamError(
-                "decoder out of step with the encoder: decode with the build and kind of device that encoded"
-            )
+            raise BitstreamError(_OUT_OF_STEP)
 
 
 def _decoded(symbols: np.ndarray, prior: Prior) -> Tensor:

@@ -1,5 +1,7 @@
 """Convolutions and residual blocks, as DCVC and its descendants define them."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -50,6 +52,8 @@ def merge_block(channels: int) -> ResBlock:
     return ResBlock(channels, slope=0.1, start=False, end=True, bottleneck=True)
 
 
-def full_precision(x: Tensor) -> torch.autocast:
+def full_precision(x: Tensor) -> AbstractContextManager:
     """Context in which nothing on ``x``'s device is computed in reduced precision."""
-    return torch.autocast(x.device.type, enabled=False)
+    kind = x.device.type
+    # the meta device, which counts operations without computing, has no autocast
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()

@@ -56,8 +56,9 @@ class DCVCTCM(VideoCodec):
         uses, bound = config.contexts_in, config.entropy.likelihood_bound
 
         self.flow = SpyNet(config.flow.levels, config.flow.widths)
-        self.law = ScaleLaw("laplace", bound, official=config.compat == "official")
-        self.motion = MotionCodec(config.motion_channels, hyper, self.law, bound)
+        official = config.compat == "official"
+        self.law = ScaleLaw("laplace", bound, official)
+        self.motion = MotionCodec(config.motion_channels, hyper, self.law)
 
         self.adapt_frame = conv(3, n)
         self.adapt_feature = conv(config.propagated_channels, n, kernel=1) if config.propagate_feature else None
@@ -69,7 +70,7 @@ class DCVCTCM(VideoCodec):
         self.generator = FrameGenerator(n // 2, n, config.propagated_channels, uses.generator, extra.generator)
         self.hyper_encoder = HyperEncoder(latent, hyper)
         self.hyper_decoder = HyperDecoder(hyper, latent)
-        self.hyper_prior = FactorizedPrior(hyper, bound)
+        self.hyper_prior = FactorizedPrior(hyper, bound, official)
         self.temporal_prior = TemporalPriorEncoder(n, latent, config.contexts) if uses.entropy else None
         self.entropy_parameters = nn.Sequential(
             conv(latent * (4 if uses.entropy else 2), latent * 10 // 3),

@@ -17,10 +17,9 @@ class MotionCodec(nn.Module):
         channels: Channels of transforms and latent.
         hyper: Channels of the hyper latent.
         law: Distribution of the latent.
-        likelihood_bound: Smallest probability of a hyper symbol in the estimate.
     """
 
-    def __init__(self, channels: int, hyper: int, law: ScaleLaw, likelihood_bound: float = 1e-9):
+    def __init__(self, channels: int, hyper: int, law: ScaleLaw):
         super().__init__()
         down = [(2, channels), (channels, channels), (channels, channels)]
         self.encoder = nn.Sequential(
@@ -37,7 +36,7 @@ class MotionCodec(nn.Module):
         )
         self.hyper_encoder = HyperEncoder(channels, hyper)
         self.hyper_decoder = HyperDecoder(hyper, channels)
-        self.hyper_prior = FactorizedPrior(hyper, likelihood_bound)
+        self.hyper_prior = FactorizedPrior(hyper, law.likelihood_bound, law.official)
         self.law = law
 
     def code(
