@@ -70,7 +70,7 @@ def stage_table(records: dict[str, dict[str, Any]]) -> str:
     head = ("stage", "parts", "trained", "frames", "batches", "minutes", "before: dB @ bpp", "after: dB @ bpp")
     rows = [head]
     for name, r in records.items():
-        points = [f"{p['val/psnr']:.2f} @ {p['val/bpp']:.4f}" for p in (r["before"], r["after"])]
+        points = [f"{p['val/psnr']:.2f} @ {p['val/bpp']:.4f}" if p else "-" for p in map(r.get, ("before", "after"))]
         facts = f"{r['parameters']:,}", str(r["frames"]), str(r["batches"]), f"{r['seconds'] / 60:.1f}"
         rows.append((name, "+".join(r["train"]), *facts, *points))
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]

@@ -113,10 +113,12 @@ class StageModule(pl.LightningModule):
     def _step(self, optimizer: Any, frames: list[tuple[FrameCoding, Tensor]], rate: Rate) -> None:
         codings, targets = zip(*frames, strict=True)
         loss, terms = self.loss(ClipCoding.stack(list(codings)), torch.stack(targets, 1), rate)
-        # a loss that is not finite makes every gradient NaN, so that all ranks skip the step together
-        poison = torch.where(torch.isfinite(loss.detach()), 1.0, torch.nan)
+        # checked before the backward pass, because warping with a flow that is not a number can crash there
+        if not self.trainer.strategy.reduce_boolean_decision(bool(torch.isfinite(loss.detach())), all=True):
+            self._count_skipped()
+            return
         optimizer.zero_grad()
-        self.manual_backward(loss * poison)
+        self.manual_backward(loss)
         optimizer.step()
         if not self.skipped_in_a_row:
             self._good, self.latest = self._good + 1, terms

@@ -7,9 +7,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
 
-from lvc.codec import VideoCodec
 from lvc.config.data import AugmentConfig
-from lvc.config.run import RunConfig, stage_dataset
+from lvc.config.run import RunConfig, TrainerConfig, stage_dataset
 from lvc.datasets.clips import SampledClips, WholeClips
 from lvc.datasets.loader import make_loader
 from lvc.datasets.sources import check_lengths, open_source
@@ -22,7 +21,7 @@ from lvc.training.loggers import build_loggers, close
 from lvc.training.module import StageModule
 from lvc.training.plan import check_plan, open_sources
 from lvc.training.provenance import provenance
-from lvc.training.report import Progress
+from lvc.training.report import Progress, log_metrics
 from lvc.training.stages import enter, freeze, learnable
 from lvc.training.validation import Validator
 
@@ -124,12 +123,10 @@ class Run:
         ]
         if options.progress:
             callbacks.append(console.Bar(f"{name} ({running.index(name) + 1}/{len(running)})"))
-        # a stage may leave parameters out of some frames' graphs, which plain ddp does not allow
-        several = options.strategy == "auto" and options.devices not in (1, "1", "auto")
         return pl.Trainer(
             accelerator=options.accelerator,
             devices=options.devices,
-            strategy="ddp_find_unused_parameters_true" if several else options.strategy,
+            strategy=_strategy(options),
             precision=stage.precision,
             max_epochs=1,
             logger=loggers,
@@ -153,7 +150,7 @@ class Run:
         last = list(self.state.stages)[-1]
         points = [self.config.schedule.stages[n].loss for n in (last, name)]
         same = len({(p.metric, p.lmbda) for p in points}) == 1
-        return self.state.stages[last]["after"] if same else None
+        return self.state.stages[last].get("after") if same else None
 
     def _loader(self, name: str, trainer: pl.Trainer) -> Any:
         stage, seed = self.config.schedule.stages[name], self.config.seed
@@ -196,7 +193,7 @@ class Run:
         stage = module.stage
         facts = {
             "export": f"stages/{module.name}.safetensors",
-            "batches": module.total,
+            "batches": module.done,
             "train": list(stage.train),
             "frames": stage.frames,
             "parameters": sum(p.numel() for p in module.codec.parameters() if p.requires_grad),
@@ -204,6 +201,7 @@ class Run:
         }
         record = facts | module.record
         self.state.stages[module.name] = record
+        log_metrics(trainer, module, _summary(record))
         self._export(self.folder / record["export"])
         self.state.save()
         trainer.strategy.barrier()
@@ -223,3 +221,21 @@ class Run:
 
     def _checkpoints(self, name: str) -> Path:
         return self.folder / "checkpoints" / name
+
+
+def _strategy(options: TrainerConfig) -> str:
+    """Lightning's own choice on one device. Plain ddp refuses parameters that some frames leave unused."""
+    if options.strategy != "auto":
+        return options.strategy
+    devices = options.devices
+    if devices == "auto":
+        devices = 1 if options.accelerator == "cpu" else torch.cuda.device_count()
+    return "auto" if str(devices) in ("0", "1") else "ddp_find_unused_parameters_true"
+
+
+def _summary(record: dict[str, Any]) -> dict[str, float]:
+    """A finished stage's record as figures for the loggers."""
+    figures = {"summary/parameters": record["parameters"], "summary/minutes": record["seconds"] / 60}
+    for when in ("before", "after"):
+        figures |= {f"summary/{k[4:]}_{when}": record[when][k] for k in ("val/psnr", "val/bpp") if when in record}
+    return figures

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lvc.config.run import RunConfig, build_run
+from lvc.config.run import build_run
 
 TINY = {
     "name": "dcvc_tcm",
@@ -34,8 +34,7 @@ STAGES = {
 }
 
 
-def composed(folder, stages=("frame",), **changes) -> dict:
-    """A whole composed configuration of a tiny run; keyword `stage` holds fields of every stage."""
+def compose(folder, stages=("frame",), **changes) -> dict:
     fields = {"steps": 2, "batch_size": 1, "crop": 64, "lr": 1e-3} | changes.pop("stage", {})
     data = {
         "name": "test",
@@ -53,18 +52,24 @@ def composed(folder, stages=("frame",), **changes) -> dict:
             "log_every": 1,
             "validation_clips": 1,
             "validation_frames": 2,
-            "pictures": 1,
+            "pictures": 0,
         },
         "logger": {},
     }
     for key, value in changes.items():
-        data[key] = {**data[key], **value} if isinstance(value, dict) and key in data else value
+        data[key] = {**data.get(key, {}), **value} if isinstance(value, dict) else value
     return data
 
 
-def tiny_run(folder, stages=("frame",), **changes) -> tuple[RunConfig, dict]:
-    data = composed(folder, stages, **changes)
-    return build_run(data), data
+@pytest.fixture
+def tiny(tmp_path):
+    """Make a whole tiny run: `tiny(stages, stage={fields of every stage}, trainer={...}, ...)`."""
+
+    def make(stages=("frame",), folder="run", **changes):
+        data = compose(tmp_path / folder, stages, **changes)
+        return build_run(data), data
+
+    return make
 
 
 @pytest.fixture(autouse=True)
