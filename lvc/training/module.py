@@ -67,7 +67,7 @@ class StageModule(pl.LightningModule):
         return self
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return build_optimizer(self.codec, self.config.optimizer, self.stage)
+        return build_optimizer(self.codec.parameters(), self.config.optimizer, self.stage.lr)
 
     def prepare(self, clip: Tensor) -> Tensor:
         """``(B, T, 3, h, w)`` bytes to floats in [0, 1], sides multiples of the codec's stride."""

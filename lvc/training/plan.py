@@ -11,6 +11,7 @@ from lvc.config.run import RunConfig, stage_dataset
 from lvc.config.schedule import StageConfig
 from lvc.datasets.sources import check_lengths, open_source
 from lvc.training.losses import MS_SSIM_SIDE
+from lvc.training.stages import build_optimizer
 
 
 def open_sources(run: RunConfig) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
     Raises:
         ConfigError: Naming the option.
     """
+    build_optimizer(codec.parameters(), run.optimizer, lr=1.0)
     if run.init_from and not Path(run.init_from).is_file():
         raise ConfigError("init_from", f"{run.init_from}: no such export")
     made = {Path(run.dir, "stages", f"{name}.safetensors").resolve() for name in run.schedule.order}

@@ -65,15 +65,15 @@ def _copy(codec: VideoCodec, action: ActionConfig, option: str) -> None:
         raise UserError(f"{option}: {shapes}") from None
 
 
-def build_optimizer(codec: VideoCodec, config: OptimizerConfig, stage: StageConfig) -> torch.optim.Optimizer:
-    """An optimiser over what trains and nothing else (a frozen weight must not decay either).
+def build_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig, lr: float) -> torch.optim.Optimizer:
+    """An optimiser over the parameters that train and no other (a frozen weight must not decay either).
 
     Raises:
         UserError: If the optimiser does not take the configured arguments.
     """
-    parameters = [p for p in codec.parameters() if p.requires_grad]
+    parameters = [p for p in parameters if p.requires_grad]
     try:
-        return getattr(torch.optim, config.name)(parameters, lr=stage.lr, **config.kwargs)
+        return getattr(torch.optim, config.name)(parameters, lr=lr, **config.kwargs)
     except (TypeError, ValueError) as error:
         raise UserError(f"optimizer.kwargs: {config.name} refuses {config.kwargs}: {error}") from None
 

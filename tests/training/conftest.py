@@ -61,15 +61,21 @@ def compose(folder, stages=("frame",), **changes) -> dict:
     return data
 
 
-@pytest.fixture
-def tiny(tmp_path):
-    """Make a whole tiny run: `tiny(stages, stage={fields of every stage}, trainer={...}, ...)`."""
+@pytest.fixture(scope="session")
+def tiny_in():
+    """Make a whole tiny run: `tiny_in(folder, stages, stage={fields of every stage}, trainer={...}, ...)`."""
 
-    def make(stages=("frame",), folder="run", **changes):
-        data = compose(tmp_path / folder, stages, **changes)
+    def make(folder, stages=("frame",), **changes):
+        data = compose(folder, stages, **changes)
         return build_run(data), data
 
     return make
+
+
+@pytest.fixture
+def tiny(tiny_in, tmp_path):
+    """The same in a folder of the test's own."""
+    return lambda stages=("frame",), folder="run", **changes: tiny_in(tmp_path / folder, stages, **changes)
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,12 @@ from lvc.training.module import StageModule
 from lvc.training.stages import freeze, learnable
 
 
-def fit(run, name, batches, precision="32-true"):
+def fit(run, name, batches, precision="32-true", codec=None):
     """A stage over given batches, without data, validation or loggers."""
     torch.manual_seed(0)
-    codec = build_codec(run.model)
-    freeze(codec, run.schedule.stages[name].train, learnable(codec))
+    if codec is None:
+        codec = build_codec(run.model)
+        freeze(codec, run.schedule.stages[name].train, learnable(codec))
     module = StageModule(codec, run, name, len(batches))
     with console.quiet():
         trainer = pl.Trainer(
@@ -103,3 +104,15 @@ def test_good_step_in_between_starts_the_count_again(tiny):
     bad = clip(3, float("nan"))
     module, _ = fit(run, "joint", [bad, clip(3), bad, clip(3)])
     assert module.skipped == 2
+
+
+def test_gradient_that_is_not_finite_leaves_weights_alone(tiny):
+    run, _ = tiny(["joint"], optimizer={"kwargs": {"weight_decay": 0.1}})
+    torch.manual_seed(0)
+    codec = build_codec(run.model)
+    freeze(codec, ["frame"], learnable(codec))
+    before = {n: p.detach().clone() for n, p in codec.named_parameters()}
+    hook = next(codec.parts["frame"][0].parameters()).register_hook(lambda grad: grad * float("inf"))
+    module, _ = fit(run, "joint", [clip(3)], codec=codec)
+    hook.remove()
+    assert module.skipped == 1 and all(torch.equal(p, before[n]) for n, p in codec.named_parameters())
