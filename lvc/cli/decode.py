@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
     path = options.model or find(header.digest, options.source)
     export = load_export(path, options.device)
     count, damage = 0, None
-    with VideoWriter(options.target, (header.width, header.height), header.fps, header.colour) as writer:
+    with VideoWriter(options.target, (header.height, header.width), header.fps, header.colour) as writer:
         try:
             for frame in decode_video(options.source, export):
                 writer.write(to_array(frame))

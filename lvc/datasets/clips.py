@@ -20,9 +20,9 @@ ATTEMPTS = 10
 class SampledClips(Dataset):
     """Training samples. All that is random in one follows from ``(seed, epoch, draw)``, never from workers.
 
-    ``dataset[epoch, draw]`` is a dictionary with ``clip`` (uint8 ``(T, 3, h, w)``), ``name``, ``index`` (of the
-    clip in the source) and ``skipped``: names of unreadable clips that this one stands in for, one per line;
-    empty for nearly all. Draws beyond the number of clips go round again with other random numbers.
+    ``dataset[epoch, draw]`` is a dictionary with ``clip`` (uint8 ``(T, 3, h, w)``), ``name``, ``index`` (of
+    the clip in the source) and ``skipped``: names of unreadable clips that this one stands in for, one per
+    line; empty for nearly all. Draws beyond the number of clips go round again with other random numbers.
 
     Args:
         source: Clips.

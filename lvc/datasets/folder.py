@@ -85,9 +85,7 @@ def _clips(path: Path, pattern: str) -> list[Path]:
         hint = "; it holds PNG frames itself, so name the folder above, or give each clip a folder of its own"
     elif inner := [e.name for e in entries if e.is_dir() and any(map(_is_clip, e.iterdir()))]:
         hint = f"; did you mean one of its folders {', '.join(inner[:5])}?"
-    raise UserError(
-        f"{what}: {path}: holds no video files (mp4, mkv, y4m, ...) or folders of PNG frames{hint}"
-    )
+    raise UserError(f"{what}: {path}: holds no video files (mp4, mkv, y4m, ...) or folders of PNG frames{hint}")
 
 
 def _is_clip(entry: Path) -> bool:

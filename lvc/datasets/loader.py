@@ -1,6 +1,6 @@
 """Batches in an order that a stopped run takes up exactly where it was.
 
-The order follows from (seed, epoch), a sample from (seed, epoch, draw); the position is the loader's only state.
+The order follows from (seed, epoch) and a sample from (seed, epoch, draw): only the position has to be saved.
 """
 
 from collections.abc import Iterator
@@ -28,9 +28,7 @@ class EpochBatches(Sampler):
         steps: Batches per epoch; ``None`` for as many as the clips fill, at least one.
     """
 
-    def __init__(
-        self, clips: int, batch_size: int, seed: int, rank: int = 0, world: int = 1, steps: int | None = None
-    ):
+    def __init__(self, clips: int, batch_size: int, seed: int, rank: int = 0, world: int = 1, steps: int | None = None):
         self.clips, self.batch_size, self.seed, self.rank, self.world = clips, batch_size, seed, rank, world
         self.steps = steps or max(1, clips // (batch_size * world))
         self.epoch, self.batch = 0, 0
@@ -96,8 +94,8 @@ class ClipLoader:
         """Yield dictionaries: ``clip`` (uint8 ``(B, T, 3, h, w)``), the other fields as lists or tensors.
 
         Raises:
-            UserError: When more samples of an epoch are unreadable than ``corrupt_budget`` allows, or clips of
-                one batch differ in size.
+            UserError: When more of an epoch's samples are unreadable than ``corrupt_budget`` allows, or when
+                clips in a batch differ in size.
         """
         iterator = iter(self._loader)
         while True:
@@ -114,7 +112,7 @@ class ClipLoader:
             yield batch
 
     def _count(self, skipped: list[str]) -> None:
-        names = [name for lines in skipped for name in lines.splitlines()]
+        names = [lines.splitlines()[0] for lines in skipped if lines]
         self.skipped += len(names)
         samples = len(self) * self.batches.batch_size
         if names and self.skipped > self.dataset.corrupt_budget * samples:
@@ -167,9 +165,7 @@ def make_loader(
 def _collate(samples: list[dict]) -> dict:
     first = samples[0]
     if other := next((s for s in samples if s["clip"].shape != first["clip"].shape), None):
-        raise UserError(
-            f"clips {first['name']} and {other['name']} differ in size; set a crop or batch_size=1"
-        )
+        raise UserError(f"clips {first['name']} and {other['name']} differ in size; set a crop or batch_size=1")
     return default_collate(samples)
 
 

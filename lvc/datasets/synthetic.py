@@ -38,9 +38,7 @@ class SyntheticClips:
         last = start + (count - 1) * step + 1
         if last > self.config.clip_frames:
             have = self.config.clip_frames
-            raise UserError(
-                f"{self.name(index)}: has {have} frames (dataset.clip_frames), {last} were asked for"
-            )
+            raise UserError(f"{self.name(index)}: has {have} frames (dataset.clip_frames), {last} were asked for")
         scene = self.scene(index)
         return np.stack([scene.frame(t) for t in range(start, last, step)])
 

@@ -106,7 +106,7 @@ class VideoFile:
                     container.seek(origin + int(seek / rate / base), stream=stream)
                 else:
                     # Decoders would otherwise conceal damage. After a seek, missing references are no damage.
-                    stream.codec_context.options = {"err_detect": "explode"}
+                    stream.codec_context.options = {"err_detect": "crccheck+explode"}
                 for packet in container.demux(stream):
                     bytes_read = max(bytes_read, (packet.pos or 0) + packet.size)
                     for frame in packet.decode():

@@ -58,9 +58,7 @@ def _read_list(path: Path, name: str) -> list[str]:
             inner = next((p.parent.name for p in path.glob(f"*/{name}")), None)
             hint = f"; did you mean {path / inner}?" if inner else ""
             layout = "sequences/, sep_trainlist.txt and sep_testlist.txt"
-            raise UserError(
-                f"dataset.path: {path}: has no {needed}; Vimeo-90K septuplets have {layout}{hint}"
-            )
+            raise UserError(f"dataset.path: {path}: has no {needed}; Vimeo-90K septuplets have {layout}{hint}")
     lines = (path / name).read_text(errors="replace").splitlines()
     clips = [line.strip() for line in lines if line.strip()]
     if not clips:

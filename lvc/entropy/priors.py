@@ -94,6 +94,10 @@ class ScaleLaw(EntropyModel):
         # nearest level in the logarithm; the released code takes the next smaller one
         edges = levels[1:] if official else (levels[1:] * levels[:-1]).sqrt()
         self.register_buffer("edges", edges.float(), persistent=False)
+        # a float's sign, exponent and first 7 mantissa bits name a cell that holds at most one edge
+        cells = (torch.arange(1 << 15, dtype=torch.int32) << 16).view(torch.float32)
+        first = torch.bucketize(cells.nan_to_num(posinf=largest), self.edges, right=True)
+        self.register_buffer("first", first.to(torch.int16), persistent=False)
 
     def forward(self, scales: Tensor, means: Tensor) -> "ScalePrior":
         """The prior of a latent with these ``(B, C, h, w)`` scales and means."""
@@ -102,6 +106,16 @@ class ScaleLaw(EntropyModel):
     def bound(self, scales: Tensor) -> Tensor:
         """Scales as the estimate uses them."""
         return scales.clamp(1e-5, 1e10) if self.official else lower_bound(scales, self.smallest)
+
+    def index(self, scales: Tensor) -> Tensor:
+        """Coding-table index of each scale: how many edges are not above it.
+
+        Comparisons only, so every machine finds the same; a look-up by leading bits saves the binary search.
+        """
+        scales = scales.clamp(self.smallest, float(self.levels[-1])).contiguous()
+        index = self.first[scales.view(torch.int32) >> 16]
+        edges = torch.cat([self.edges, self.edges.new_tensor([torch.inf])])
+        return (index + (scales >= edges[index.int()])).to(torch.uint8)
 
     def cdf(self, x: Tensor, scales: Tensor) -> Tensor:
         """Distribution function at ``x``."""
@@ -144,7 +158,7 @@ class ScalePrior(Prior):
         return self.model.bits(residual, self.model.bound(self.scales))
 
     def index(self) -> Tensor:
-        return torch.bucketize(self.scales, self.model.edges, right=True).to(torch.uint8)
+        return self.model.index(self.scales)
 
 
 class ChannelModel(EntropyModel):

@@ -152,3 +152,13 @@ def test_maps_sum_to_the_bits():
     _, bits = stream.code("y", y, ScaleLaw("laplace")(scales, means))
     assert stream.maps["y"].shape == (1, 1, 20, 30)
     assert float(stream.maps["y"].sum()) == pytest.approx(bits.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("law", ["laplace", "gaussian"])
+@pytest.mark.parametrize("official", [False, True])
+def test_table_indices_equal_a_binary_search_over_the_edges(law, official):
+    model = ScaleLaw(law, official=official)
+    edges = model.edges
+    around = torch.cat([edges, edges.nextafter(torch.tensor(0.0)), edges.nextafter(torch.tensor(1e9))])
+    scales = torch.cat([around, torch.exp(torch.randn(20_000) * 4), torch.tensor([0.0, -1.0, 1e-20, 1e20])])
+    assert torch.equal(model.index(scales).long(), torch.bucketize(scales, edges, right=True))

@@ -1,0 +1,87 @@
+"""What the benchmarks share: interleaved timing, the machine's description, JSON and a table."""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+
+def arguments(description: str, repeats: int = 5) -> argparse.ArgumentParser:
+    """Arguments every benchmark takes."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=repeats, help="timed repeats after one warm-up")
+    parser.add_argument("--threads", type=int, default=None, help="CPU threads (torch's default)")
+    parser.add_argument("--out", type=Path, default=None, help="write the results as JSON")
+    return parser
+
+
+def interleaved(cases: dict[str, Callable[[], object]], repeats: int) -> dict[str, dict[str, float]]:
+    """Time cases in turn, so that a noisy moment meets all of them.
+
+    Returns:
+        Per case the median, smallest and largest wall-clock seconds, and the median CPU seconds of this process.
+    """
+    wall: dict[str, list[float]] = {name: [] for name in cases}
+    cpu: dict[str, list[float]] = {name: [] for name in cases}
+    for turn in range(repeats + 1):
+        for name, case in cases.items():
+            synchronise()
+            started, worked = time.perf_counter(), time.process_time()
+            case()
+            synchronise()
+            if turn:  # the first turn warms up
+                wall[name].append(time.perf_counter() - started)
+                cpu[name].append(time.process_time() - worked)
+    return {
+        name: {
+            "seconds": statistics.median(wall[name]),
+            "fastest": min(wall[name]),
+            "slowest": max(wall[name]),
+            "cpu_seconds": statistics.median(cpu[name]),
+        }
+        for name in cases
+    }
+
+
+def synchronise() -> None:
+    """Wait for the GPU, where there is one."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def machine() -> dict[str, object]:
+    """What the figures were measured on."""
+    model = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
+    return {
+        "cpu": model or platform.processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def report(name: str, rows: dict[str, dict], ratios: dict[str, float], options: argparse.Namespace) -> None:
+    """Print a table and write JSON."""
+    facts = machine()
+    print(f"{name} on {facts['gpu'] or facts['cpu']}, {facts['threads']} threads, torch {facts['torch']}")
+    for row, values in rows.items():
+        shown = "  ".join(f"{k} {v:,.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items())
+        print(f"  {row:<34} {shown}")
+    for ratio, value in ratios.items():
+        print(f"  {ratio:<34} {value:.3f}")
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        result = {"benchmark": name, "machine": facts, "repeats": options.repeats, "rows": rows, "ratios": ratios}
+        options.out.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []

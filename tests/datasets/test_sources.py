@@ -1,0 +1,128 @@
+"""Sources: what they find, and what they say when a folder is not what they expect."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lvc.config.data import FolderConfig, SyntheticConfig, Vimeo90kConfig
+from lvc.datasets.sources import check_lengths, open_source
+from lvc.errors import UserError
+
+from .conftest import clip, write
+
+
+def folder_source(path, **options):
+    return open_source(FolderConfig(name="folder", path=str(path), **options))
+
+
+def vimeo_source(path, split="train"):
+    return open_source(Vimeo90kConfig(name="vimeo90k", path=str(path), split=split))
+
+
+@pytest.fixture
+def vimeo(tmp_path):
+    path = tmp_path / "vimeo_septuplet"
+    for number, name in enumerate(("00001/0001", "00001/0002", "00002/0001")):
+        folder = path / "sequences" / name
+        folder.mkdir(parents=True)
+        for index, frame in enumerate(clip(number, frames=7)):
+            Image.fromarray(frame).save(folder / f"im{index + 1}.png")
+    (path / "sep_trainlist.txt").write_text("00001/0001\n00002/0001\n\n")
+    (path / "sep_testlist.txt").write_text("00001/0002\n")
+    return path
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_folder(folder, cache):
+    source = folder_source(folder, cache=cache)
+    names = [source.name(i) for i in range(len(source))]
+    assert names == ["clip0", "clip1", "clip2", "clip3", "clip4", "clip10"]
+    assert [source.length(i) for i in range(6)] == [8] * 6
+    for _ in range(2):
+        assert np.array_equal(source.read(3, 1, 3, 2), clip(3)[1:7:2])
+        assert np.array_equal(source.read(5, 0, 8), clip(10))
+        with pytest.raises(UserError, match=r"clip3\.mkv: has 8 frames"):
+            source.read(3, 4, 3, 2)
+
+
+def test_folder_pattern(folder):
+    assert len(folder_source(folder, pattern="*.mkv")) == 5
+    with pytest.raises(UserError, match=r"dataset\.pattern: none of the 6 clips .* matches '\*\.avi'"):
+        folder_source(folder, pattern="*.avi")
+
+
+def test_same_name_with_two_suffixes(tmp_path):
+    write(tmp_path / "a.mkv", clip())
+    write(tmp_path / "a.y4m", clip())
+    source = folder_source(tmp_path)
+    assert {source.name(i) for i in range(2)} == {"a.mkv", "a.y4m"}
+
+
+def test_folder_that_is_not_right(tmp_path):
+    with pytest.raises(UserError, match=r"dataset\.path: .*nowhere: no such folder"):
+        folder_source(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="holds no video files"):
+        folder_source(tmp_path)
+    (tmp_path / "train").mkdir()
+    write(tmp_path / "train" / "a.mkv", clip())
+    with pytest.raises(UserError, match="did you mean one of its folders train"):
+        folder_source(tmp_path)
+    with pytest.raises(UserError, match="is a file"):
+        folder_source(tmp_path / "train" / "a.mkv")
+    with pytest.raises(UserError, match="holds PNG frames itself"):
+        folder_source(write(tmp_path / "frames", clip()))
+
+
+def test_vimeo(vimeo):
+    source = vimeo_source(vimeo)
+    assert [source.name(i) for i in range(len(source))] == ["00001/0001", "00002/0001"]
+    assert source.length(0) == 7
+    assert np.array_equal(source.read(1, 0, 4, 2), clip(2, frames=7)[::2])
+    assert len(vimeo_source(vimeo, "test")) == 1
+
+
+def test_vimeo_that_is_not_right(vimeo):
+    with pytest.raises(UserError, match="no such folder"):
+        vimeo_source(vimeo / "nowhere")
+    with pytest.raises(UserError, match=r"has no sequences.*did you mean .*vimeo_septuplet\?"):
+        vimeo_source(vimeo.parent)
+    (vimeo / "sequences/00002/0001/im3.png").unlink()
+    with pytest.raises(UserError, match=r"00002/0001/im3\.png: unreadable"):
+        vimeo_source(vimeo).read(1, 0, 7)
+    (vimeo / "sep_testlist.txt").write_text("00001 0002\n")
+    with pytest.raises(UserError, match=r"sep_testlist\.txt: line '00001 0002' is no septuplet"):
+        vimeo_source(vimeo, "test")
+    (vimeo / "sep_testlist.txt").write_text("")
+    with pytest.raises(UserError, match="lists no septuplets"):
+        vimeo_source(vimeo, "test")
+    shutil.rmtree(vimeo / "sequences/00001")
+    with pytest.raises(UserError, match=r"is listed in sep_trainlist\.txt but missing"):
+        vimeo_source(vimeo)
+
+
+def test_too_short_clip_is_named_before_anything_starts(tmp_path):
+    write(tmp_path / "long.mkv", clip(frames=9))
+    write(tmp_path / "short", clip(frames=6))
+    (tmp_path / "torn.mkv").write_bytes(b"")  # left to training, which skips it
+    source = folder_source(tmp_path)
+    check_lengths(source, 6)
+    check_lengths(source, 3, 2)
+    with pytest.raises(UserError, match="clip short: has 6 frames, and 4 frames 2 apart need 7"):
+        check_lengths(source, 4, 2)
+
+
+def test_synthetic_clips_end(tmp_path):
+    source = open_source(SyntheticConfig(name="synthetic", clips=3, clip_frames=4, height=32, width=32, shapes=2))
+    assert (len(source), source.length(2), source.name(2)) == (3, 4, "scene00002")
+    with pytest.raises(UserError, match=r"scene00001: has 4 frames \(dataset\.clip_frames\), 5 were"):
+        source.read(1, 0, 5)
+
+
+def test_real_clips(real_clips):
+    source = folder_source(real_clips / "train")
+    check_lengths(source, 16)
+    assert source.read(0, 2, 3, 4).shape == (3, 256, 448, 3)
+    with pytest.raises(UserError, match="did you mean one of its folders"):
+        folder_source(real_clips)
