@@ -1,5 +1,6 @@
 """Validation: real rounding on whole clips, one rate-distortion point per stage's entry, end and in between."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,8 +144,9 @@ class Validator(pl.Callback):
             return {}
         from lvc.evaluation.bdrate import rate_difference
 
-        point = [metrics["val/bpp"]], [metrics["val/psnr"]]
-        return {"val/bd_rate": float(rate_difference(*point, self.anchor.bpp, self.anchor.psnr))}
+        difference = rate_difference(metrics["val/bpp"], metrics["val/psnr"], self.anchor.bpp, self.anchor.psnr)
+        # outside the anchor's range there is nothing to say
+        return {"val/bd_rate": difference} if math.isfinite(difference) else {}
 
 
 def _gather(figures: dict[int, ClipFigures], world: int) -> list[ClipFigures]:

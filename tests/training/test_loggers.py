@@ -1,4 +1,5 @@
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -6,24 +7,32 @@ import pytest
 from lvc.training.run import train
 
 
+def messages(content):
+    """The messages of a wandb run file: LevelDB's log format after a header of 7 bytes."""
+    block, header, position, message = 32768, 7, 7, b""
+    while position + header <= len(content):
+        if block - position % block < header:
+            position += block - position % block
+            continue
+        _, length, kind = struct.unpack_from("<IHB", content, position)
+        message += content[position + header : position + header + length]
+        position += header + length
+        if kind in (1, 4):  # whole, or the last of its parts
+            yield message
+            message = b""
+
+
 @pytest.fixture(scope="module")
 def wandb_records(tmp_path_factory, tiny_in):
     """A short run logged to wandb offline, and every record of its run file."""
-    from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
+    from wandb.proto.wandb_internal_pb2 import Record
 
     folder = tmp_path_factory.mktemp("wandb")
     logger = {"wandb": True, "csv": False, "tags": ["a", "b"], "group": "sweep"}
     run, data = tiny_in(folder, ("motion", "frame"), logger=logger, trainer={"pictures": 1})
     train(run, data)
     (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
-    store, records = DataStore(), []
-    store.open_for_scan(str(path))
-    while (content := store.scan_data()) is not None:
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(content)
-        records.append(record)
-    return folder, data, records
+    return folder, data, [Record.FromString(message) for message in messages(path.read_bytes())]
 
 
 def history(records):
@@ -55,10 +64,11 @@ def test_wandb_has_the_configuration_and_the_runs_names(wandb_records):
 
 def test_wandb_has_the_pictures(wandb_records):
     folder, _, records = wandb_records
-    pictures = [row["val/pictures"] for row in history(records) if "val/pictures" in row]
-    assert pictures and pictures[0]["_type"] == "images/separated"
+    shown = [row for row in history(records) if "val/pictures.count" in row]
+    assert shown and all(row["val/pictures._type"] == "images/separated" for row in shown)
+    assert shown[0]["val/pictures.width"] == 4 * 64 and shown[0]["val/pictures.height"] == 64
     (media,) = {p.parent for p in folder.glob("wandb/offline-run-*/files/media/images/val/*.png")}
-    assert len(list(media.iterdir())) == sum(p["count"] for p in pictures)
+    assert len(list(media.iterdir())) == sum(row["val/pictures.count"] for row in shown)
 
 
 def test_tensorboard_has_metrics_and_pictures(tiny):

@@ -18,7 +18,9 @@ def codec(tiny):
 
 
 def part(codec, name):
-    return {n: p for i, m in enumerate(codec.parts[name]) for n, p in ((f"{i}.{n}", p) for n, p in m.named_parameters())}
+    return {
+        n: p for i, m in enumerate(codec.parts[name]) for n, p in ((f"{i}.{n}", p) for n, p in m.named_parameters())
+    }
 
 
 def test_only_named_parts_ask_for_a_gradient(codec):
