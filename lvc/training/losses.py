@@ -1,0 +1,91 @@
+"""The rate-distortion loss: L = lambda * D + R, R in bits per pixel of the crop."""
+
+import torch
+from torch import Tensor
+
+from lvc.codec import ClipCoding, Rate
+from lvc.config.run import LossConfig
+from lvc.config.schedule import StageLossConfig
+from lvc.errors import UserError
+
+MS_SSIM_SIDE = 161
+"""Shortest side that MS-SSIM's five scales of an 11-tap window fit into."""
+
+
+def mse(frames: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error of ``(B, T, 3, H, W)`` frames: ``(B, T)``."""
+    return (frames.float() - target.float()).square().mean((2, 3, 4))
+
+
+def psnr(frames: Tensor, target: Tensor) -> Tensor:
+    """PSNR in dB of ``(B, T, 3, H, W)`` RGB frames clamped to [0, 1]: ``(B, T)``."""
+    return -10 * mse(frames.clamp(0, 1), target).clamp(min=1e-10).log10()
+
+
+def ms_ssim(frames: Tensor, target: Tensor) -> Tensor:
+    """MS-SSIM of ``(B, T, 3, H, W)`` frames: ``(B, T)``. Sides are at least :data:`MS_SSIM_SIDE`."""
+    from pytorch_msssim import ms_ssim
+
+    flat = ms_ssim(frames.float().flatten(0, 1), target.float().flatten(0, 1), data_range=1.0, size_average=False)
+    return flat.view(frames.shape[:2])
+
+
+def distortion(metric: str, frames: Tensor, target: Tensor) -> Tensor:
+    """What lambda weighs: MSE in [0, 1] RGB or 1 - MS-SSIM, ``(B, T)``."""
+    return 1 - ms_ssim(frames, target) if metric == "ms_ssim" else mse(frames, target)
+
+
+class RateDistortionLoss:
+    """A stage's loss over the frames of a clip that train.
+
+    Args:
+        stage: The stage's terms and their weights.
+        default: The run's metric and lambda, where the stage names none.
+    """
+
+    def __init__(self, stage: StageLossConfig, default: LossConfig):
+        self.metric = stage.metric or default.metric
+        self.lmbda = stage.lmbda or default.lmbda
+        self.distortions, self.rates = stage.distortion, stage.rate
+
+    def rate(self, batch: int, device: torch.device | str) -> Rate:
+        """The rate point of every clip of a batch."""
+        return Rate(lmbda=torch.full((batch,), float(self.lmbda), device=device))
+
+    def __call__(self, coding: ClipCoding, target: Tensor, rate: Rate) -> tuple[Tensor, dict[str, Tensor]]:
+        """Compute the loss, in float32 whatever the networks run in.
+
+        Args:
+            coding: ``T`` coded frames; frames are taken unclamped, so that the gradient reaches every pixel.
+            target: ``(B, T, 3, H, W)`` originals in [0, 1].
+            rate: The rate point of every clip.
+
+        Returns:
+            The mean loss per frame, and detached terms: ``train/loss``, ``train/psnr``, ``train/psnr_prediction``,
+            ``train/bpp`` and ``bits/<stream>``, all bits per pixel and unweighted.
+
+        Raises:
+            UserError: If a term is asked for that the coding does not have.
+        """
+        pixels = target.shape[-2] * target.shape[-1]
+        with torch.autocast(target.device.type, enabled=False):
+            bpp = {name: bits.float() / pixels for name, bits in coding.bits.items()}
+            distortions = sum(w * self._distortion(d, coding, target) for d, w in self.distortions.items() if w)
+            rates = sum(w * bpp[name] for name, w in self.rates.items() if name in bpp)
+            loss = (rate.lmbda[:, None] * distortions + rates).mean()
+        return loss, self._terms(loss, coding, target, bpp)
+
+    def _distortion(self, what: str, coding: ClipCoding, target: Tensor) -> Tensor:
+        if what == "frame":
+            return distortion(self.metric, coding.frames, target)
+        if coding.predictions is None:
+            raise UserError("loss.distortion.prediction: a trained frame has no motion-compensated prediction")
+        return mse(coding.predictions, target)
+
+    @torch.no_grad()
+    def _terms(self, loss: Tensor, coding: ClipCoding, target: Tensor, bpp: dict[str, Tensor]) -> dict[str, Tensor]:
+        terms = {"train/loss": loss.detach(), "train/psnr": psnr(coding.frames, target).mean()}
+        if coding.predictions is not None:
+            terms["train/psnr_prediction"] = psnr(coding.predictions, target).mean()
+        split = {f"bits/{name}": b.detach().mean() for name, b in bpp.items()}
+        return terms | {"train/bpp": sum(split.values(), loss.new_zeros(()))} | split

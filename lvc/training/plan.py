@@ -1,0 +1,71 @@
+"""The whole plan against the model and the data, before the first step."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lvc.codec import VideoCodec
+from lvc.config.contract import ConfigError
+from lvc.config.run import RunConfig, stage_dataset
+from lvc.config.schedule import StageConfig
+from lvc.datasets.sources import check_lengths, open_source
+from lvc.training.losses import MS_SSIM_SIDE
+from lvc.training.stages import build_optimizer
+
+
+def open_sources(run: RunConfig) -> dict[str, Any]:
+    """The clips of every running stage by its name; stages that share a data set share its source.
+
+    Raises:
+        UserError: If a data set cannot be opened, or has clips too short for a stage.
+    """
+    opened: list[tuple[Any, Any]] = []
+    sources = {}
+    for name in run.schedule.running:
+        config, stage = stage_dataset(run, name), run.schedule.stages[name]
+        source = next((s for c, s in opened if c == config), None)
+        if source is None:
+            source = open_source(config)
+            opened.append((config, source))
+        check_lengths(source, stage.frames, stage.distance)
+        sources[name] = source
+    return sources
+
+
+def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> None:
+    """Check what only the codec, the data and the machine can tell.
+
+    Raises:
+        ConfigError: Naming the option.
+    """
+    build_optimizer(codec.parameters(), run.optimizer, lr=1.0)
+    if run.init_from and not Path(run.init_from).is_file():
+        raise ConfigError("init_from", f"{run.init_from}: no such export")
+    made = {Path(run.dir, "stages", f"{name}.safetensors").resolve() for name in run.schedule.order}
+    for name in run.schedule.running:
+        stage, key = run.schedule.stages[name], f"schedule.stages.{name}"
+        _check_kinds(codec, stage, key)
+        if (stage.loss.metric or run.loss.metric) == "ms_ssim" and stage.loss.distortion.get("frame"):
+            side = stage.crop or min(sources[name].read(0, 0, 1).shape[1:3])
+            if side < MS_SSIM_SIDE:
+                what = f"MS-SSIM's five scales need sides of at least {MS_SSIM_SIDE}, got {side}"
+                raise ConfigError(f"{key}.crop", f"{what}; take a larger crop or loss.metric=mse")
+        on_cpu = run.trainer.accelerator == "cpu" or not torch.cuda.is_available()
+        if stage.precision == "16-mixed" and on_cpu:
+            raise ConfigError(f"{key}.precision", "16-mixed needs a GPU; on a CPU take bf16-mixed or 32-true")
+        for label, action in stage.on_enter.items():
+            if action.do == "load" and not Path(action.path).is_file() and Path(action.path).resolve() not in made:
+                raise ConfigError(f"{key}.on_enter.{label}.path", f"{action.path}: no such export")
+
+
+def _check_kinds(codec: VideoCodec, stage: StageConfig, key: str) -> None:
+    kinds = dict.fromkeys(codec.structure.kind(i) for i in range(stage.frames))
+    trained = [k for k in kinds if set(codec.kind_parts[k]) & set(stage.train)]
+    if not trained:
+        parts = ", ".join(stage.train)
+        raise ConfigError(f"{key}.frames", f"no frame among {stage.frames} is coded with {parts}: nothing would train")
+    if stage.loss.distortion.get("prediction") and "I" in trained:
+        raise ConfigError(
+            f"{key}.loss.distortion", "intra frames have no prediction: train intra in a stage of its own"
+        )

@@ -1,0 +1,85 @@
+"""What entering a stage does to a codec: actions, freezing, a new optimiser, its learning rate."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from lvc.codec import VideoCodec
+from lvc.config.run import OptimizerConfig
+from lvc.config.schedule import ActionConfig, StageConfig
+from lvc.errors import UserError
+from lvc.training.export import load_parts
+
+
+def learnable(codec: VideoCodec) -> frozenset[str]:
+    """Names of the parameters that a codec as built lets train (not, say, fixed quantiles)."""
+    return frozenset(name for name, p in codec.named_parameters() if p.requires_grad)
+
+
+def freeze(codec: VideoCodec, train: Iterable[str], learnable: frozenset[str]) -> None:
+    """Let only the named parts train: everything else asks for no gradient and is in eval mode.
+
+    Args:
+        codec: The codec.
+        train: Parts that train.
+        learnable: Parameters that may train at all.
+    """
+    trained = {id(p) for part in train for module in codec.parts[part] for p in module.parameters()}
+    for name, parameter in codec.named_parameters():
+        parameter.requires_grad_(name in learnable and id(parameter) in trained)
+        parameter.grad = None
+    set_modes(codec, train)
+
+
+def set_modes(codec: VideoCodec, train: Iterable[str]) -> None:
+    """Training mode for the named parts alone, so that a frozen part's statistics stay as they are."""
+    codec.eval()
+    for part in train:
+        for module in codec.parts[part]:
+            module.train()
+
+
+def enter(codec: VideoCodec, name: str, actions: dict[str, ActionConfig]) -> None:
+    """Do a stage's actions, in the order of their names.
+
+    Raises:
+        UserError: Naming the action that cannot be done.
+    """
+    for key in sorted(actions):
+        action, option = actions[key], f"schedule.stages.{name}.on_enter.{key}"
+        if action.do == "copy":
+            _copy(codec, action, option)
+        elif not load_parts(codec, action.path, action.parts):
+            raise UserError(
+                f"{option}: nothing in {action.path} fits parts {', '.join(action.parts) or 'of this codec'}"
+            )
+
+
+def _copy(codec: VideoCodec, action: ActionConfig, option: str) -> None:
+    source, target = (nn.ModuleList(codec.parts[part]) for part in (action.source, action.target))
+    try:
+        target.load_state_dict(source.state_dict())
+    except RuntimeError:
+        shapes = f"part '{action.source}' does not have the shapes of part '{action.target}'"
+        raise UserError(f"{option}: {shapes}") from None
+
+
+def build_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig, lr: float) -> torch.optim.Optimizer:
+    """An optimiser over the parameters that train and no other (a frozen weight must not decay either).
+
+    Raises:
+        UserError: If the optimiser does not take the configured arguments.
+    """
+    parameters = [p for p in parameters if p.requires_grad]
+    try:
+        return getattr(torch.optim, config.name)(parameters, lr=lr, **config.kwargs)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"optimizer.kwargs: {config.name} refuses {config.kwargs}: {error}") from None
+
+
+def learning_rate(stage: StageConfig, batch: int, total: int) -> float:
+    """Learning rate of batch number ``batch`` (from 0) of ``total``: linear warm-up, then steps down."""
+    warmup = min(1.0, (batch + 1) / stage.warmup_steps) if stage.warmup_steps else 1.0
+    passed = sum(batch >= milestone * total for milestone in stage.lr_milestones)
+    return stage.lr * warmup * stage.lr_factor**passed

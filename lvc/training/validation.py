@@ -1,0 +1,159 @@
+"""Validation: real rounding on whole clips, one rate-distortion point per stage's entry, end and in between."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
+
+from lvc.codec import VideoCodec
+from lvc.config.run import AnchorConfig
+from lvc.entropy.streams import Estimate
+from lvc.errors import UserError
+from lvc.structures.low_delay import pad
+from lvc.training.losses import MS_SSIM_SIDE, RateDistortionLoss, distortion, psnr
+from lvc.training.pictures import panel
+from lvc.training.report import log_metrics, log_pictures
+
+
+@dataclass
+class ClipFigures:
+    """What coding one clip gave.
+
+    Attributes:
+        metrics: ``val/...`` figures, means over its frames.
+        panel: ``(3, h, w)`` bytes: original, reconstruction, flow and bits of the last frame, if asked for.
+    """
+
+    metrics: dict[str, float]
+    panel: Tensor | None = field(default=None, repr=False)
+
+
+@torch.no_grad()
+def measure(codec: VideoCodec, clip: Tensor, loss: RateDistortionLoss, picture: bool = False) -> ClipFigures:
+    """Code a clip as one group of pictures, as a decoder would see it: rounded, padded, cropped and clamped.
+
+    Args:
+        codec: The codec, in eval mode.
+        clip: ``(T, 3, h, w)`` bytes, of any size.
+        loss: Whose metric and lambda weigh distortion and rate.
+        picture: Make a panel.
+
+    Returns:
+        PSNR of RGB, bits per pixel of the original size (in all and by stream, estimated), the loss, and what copying
+        the first decoded frame would give, which no codec should lose against.
+    """
+    height, width = clip.shape[-2:]
+    frames = clip.float().div(255)
+    stream = Estimate(training=False, keep_maps=picture)
+    rate = loss.rate(1, clip.device)
+    decoded, bits, last = [], {}, None
+    for last in codec.structure.unroll(codec, pad(frames, codec.stride)[None], rate, stream):
+        decoded.append(last.frame[..., :height, :width].float().clamp(0, 1))
+        for name, amount in last.bits.items():
+            bits.setdefault(name, []).append(float(amount.sum()))
+    target, output = frames[None], torch.stack(decoded, 1)
+    metrics = _quality("", output, target, loss)
+    split = {f"val/bpp_{name}": sum(b) / (len(frames) * height * width) for name, b in bits.items()}
+    metrics |= {"val/bpp": sum(split.values())} | split
+    metrics["val/loss"] = loss.lmbda * metrics.pop("distortion") + metrics["val/bpp"]
+    if any(name not in last.bits for name in bits):  # predicted frames: the first frame's bits are all a copy costs
+        metrics |= _copy(output, target, sum(b[0] for n, b in bits.items() if n not in last.bits), loss)
+    return ClipFigures(metrics, panel(frames[-1], decoded[-1][0], last, stream.maps) if picture else None)
+
+
+def _quality(suffix: str, output: Tensor, target: Tensor, loss: RateDistortionLoss) -> dict[str, float]:
+    figures = {f"val/psnr{suffix}": float(psnr(output, target).mean())}
+    value = float(distortion(loss.metric, output, target).mean())
+    if loss.metric == "ms_ssim":
+        figures[f"val/ms_ssim{suffix}"] = 1 - value
+    return figures | {"distortion": value}
+
+
+def _copy(output: Tensor, target: Tensor, bits: float, loss: RateDistortionLoss) -> dict[str, float]:
+    copied = _quality("_copy", output[:, :1].expand_as(output), target, loss)
+    pixels = target.shape[1] * target.shape[-2] * target.shape[-1]
+    return copied | {"val/loss_copy": loss.lmbda * copied.pop("distortion") + bits / pixels}
+
+
+class Validator(pl.Callback):
+    """Validates at a stage's entry and end, and every so many batches.
+
+    Args:
+        clips: Items ``{"clip": (T, 3, h, w) bytes, "name": str}``, shared among processes.
+        every: Batches between validations; ``None`` for entry and end alone.
+        pictures: Clips shown as panels.
+        anchor: Recorded curve to compare with.
+        entry: The entry's figures where they are known: the end of the stage before, and nothing changed since.
+        workers: Data-loading processes.
+    """
+
+    def __init__(
+        self,
+        clips: Any,
+        every: int | None,
+        pictures: int,
+        anchor: AnchorConfig,
+        entry: dict[str, float] | None = None,
+        workers: int = 0,
+    ):
+        self.clips, self.every, self.pictures, self.anchor = clips, every, pictures, anchor
+        self.entry, self.workers = entry, workers
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if module.done == 0:
+            module.record["before"] = self.entry or self.validate(trainer, module)
+        module.restart_clock()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
+        if self.every and module.done % self.every == 0 and module.done < module.total:
+            self.validate(trainer, module)
+            module.restart_clock()
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        module.record["after"] = self.validate(trainer, module)
+
+    def validate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, float]:
+        """Measure every clip, log the means and return them."""
+        module.codec.eval()
+        figures = {}
+        mine = range(trainer.global_rank, len(self.clips), trainer.world_size)
+        # a generator of its own: drawing a seed for the workers must not move the training's random numbers
+        loader = DataLoader(
+            Subset(self.clips, mine), batch_size=None, num_workers=self.workers, generator=torch.Generator()
+        )
+        for index, item in zip(mine, loader, strict=True):
+            clip = item["clip"].to(module.device)
+            if module.loss.metric == "ms_ssim" and min(clip.shape[-2:]) < MS_SSIM_SIDE:
+                size = f"{clip.shape[-1]}x{clip.shape[-2]}"
+                raise UserError(f"{item['name']}: is {size}, and MS-SSIM needs sides of at least {MS_SSIM_SIDE}")
+            figures[index] = measure(module.codec, clip, module.loss, picture=index < self.pictures)
+        module.train()
+        figures = _gather(figures, trainer.world_size)
+        metrics = {k: sum(f.metrics[k] for f in figures) / len(figures) for k in figures[0].metrics}
+        metrics |= self._against_anchor(metrics)
+        log_metrics(trainer, module, metrics)
+        log_pictures(trainer, module, [f.panel for f in figures if f.panel is not None])
+        return metrics
+
+    def _against_anchor(self, metrics: dict[str, float]) -> dict[str, float]:
+        if not self.anchor.bpp:
+            return {}
+        from lvc.evaluation.bdrate import rate_difference
+
+        difference = rate_difference(metrics["val/bpp"], metrics["val/psnr"], self.anchor.bpp, self.anchor.psnr)
+        # outside the anchor's range there is nothing to say
+        return {"val/bd_rate": difference} if math.isfinite(difference) else {}
+
+
+def _gather(figures: dict[int, ClipFigures], world: int) -> list[ClipFigures]:
+    """All processes' figures in the order of the clips."""
+    parts: list[Any] = [figures]
+    if world > 1:
+        parts = [None] * world
+        torch.distributed.all_gather_object(parts, figures)
+    merged = {index: f for part in parts for index, f in part.items()}
+    return [merged[index] for index in sorted(merged)]

@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from lvc.codec import ClipCoding, Rate
+from lvc.config.run import LossConfig
+from lvc.config.schedule import StageLossConfig
+from lvc.errors import UserError
+from lvc.training.losses import RateDistortionLoss
+
+
+@pytest.fixture
+def clip():
+    torch.manual_seed(0)
+    target = torch.rand(2, 3, 3, 192, 192)
+    coding = ClipCoding(
+        frames=target + 0.2 * torch.randn_like(target),
+        bits={"motion": torch.rand(2, 3) * 1e4, "frame": torch.rand(2, 3) * 1e5},
+        predictions=target + 0.1 * torch.randn_like(target),
+    )
+    return coding, target
+
+
+def test_loss_is_lambda_times_mse_of_unclamped_frames_plus_bits_per_pixel(clip):
+    coding, target = clip
+    stage = StageLossConfig(distortion={"frame": 1.0, "prediction": 0.5}, rate={"motion": 2.0, "frame": 1.0})
+    loss, terms = RateDistortionLoss(stage, LossConfig())(coding, target, Rate(lmbda=torch.tensor([256.0, 1024.0])))
+    expected = 0.0
+    for b, lmbda in enumerate((256, 1024)):
+        for t in range(3):
+            frame = ((coding.frames[b, t] - target[b, t]) ** 2).mean()
+            prediction = ((coding.predictions[b, t] - target[b, t]) ** 2).mean()
+            bits = 2 * coding.bits["motion"][b, t] + coding.bits["frame"][b, t]
+            expected += lmbda * (frame + 0.5 * prediction) + bits / (192 * 192)
+    torch.testing.assert_close(loss, expected / 6)
+    bpp = {name: bits.mean() / 192**2 for name, bits in coding.bits.items()}
+    torch.testing.assert_close(terms["bits/motion"], bpp["motion"])
+    torch.testing.assert_close(terms["train/bpp"], bpp["motion"] + bpp["frame"])
+    assert not any(term.requires_grad for term in terms.values())
+
+
+def test_lambda_and_metric_of_the_stage_win():
+    loss = RateDistortionLoss(StageLossConfig(lmbda=8, metric="ms_ssim"), LossConfig(lmbda=256))
+    assert (loss.lmbda, loss.metric) == (8, "ms_ssim")
+    assert loss.rate(2, "cpu").lmbda.tolist() == [8, 8]
+
+
+def test_ms_ssim_of_equal_frames_costs_nothing_and_prediction_stays_mse(clip):
+    coding, target = clip
+    same = ClipCoding(frames=target, bits={}, predictions=coding.predictions)
+    loss = RateDistortionLoss(StageLossConfig(metric="ms_ssim"), LossConfig(lmbda=8))
+    assert loss(same, target, loss.rate(2, "cpu"))[0].abs() < 1e-4
+    assert loss(coding, target, loss.rate(2, "cpu"))[0] > 0.01
+    align = RateDistortionLoss(StageLossConfig(metric="ms_ssim", distortion={"prediction": 1.0}), LossConfig(lmbda=8))
+    expected = 8 * (coding.predictions - target).square().mean()
+    torch.testing.assert_close(align(coding, target, align.rate(2, "cpu"))[0], expected)
+
+
+def test_loss_is_float32_under_autocast(clip):
+    coding, target = clip
+    loss = RateDistortionLoss(StageLossConfig(rate={"frame": 1.0}), LossConfig())
+    full = loss(coding, target, loss.rate(2, "cpu"))[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = loss(coding, target, loss.rate(2, "cpu"))[0]
+    assert mixed.dtype == torch.float32 and mixed == full
+
+
+def test_missing_prediction_is_named(clip):
+    coding, target = clip
+    loss = RateDistortionLoss(StageLossConfig(distortion={"prediction": 1.0}), LossConfig())
+    with pytest.raises(UserError, match="loss.distortion.prediction"):
+        loss(ClipCoding(frames=coding.frames, bits={}), target, loss.rate(2, "cpu"))

@@ -1,0 +1,143 @@
+import csv
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from lvc.errors import UserError
+from lvc.training.resume import differing
+from lvc.training.run import train
+
+CHANGES = {
+    "stage": {"steps": 8, "lr": 1e-3, "batch_size": 2, "grad_clip": 0.1, "random_distance": True, "distance": 2},
+    "trainer": {"checkpoint_every": 2, "workers": 0, "validate_every": 3},
+}
+STAGES = ("motion", "frame")
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    return load_file(Path(folder) / "codec.safetensors")
+
+
+def assert_same_run(run, whole):
+    theirs, ours = weights(run.dir), weights(whole.dir)
+    assert theirs.keys() == ours.keys()
+    for name, tensor in ours.items():
+        assert torch.equal(tensor, theirs[name]), name
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, tiny_in):
+    """The run that nobody interrupted."""
+    torch.set_num_threads(1)
+    run, data = tiny_in(tmp_path_factory.mktemp("whole"), STAGES, **CHANGES)
+    train(run, data)
+    return run
+
+
+@pytest.fixture(scope="module")
+def processes():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lvc.training.run", "lvc.models.dcvc_tcm", "lvc.models.intra_cheng2020"])
+    return context
+
+
+def run_until(processes, run, data, ready, limit=60):
+    """Train in a process of its own and kill it, without warning, when `ready()` is true."""
+    process = processes.Process(target=train, args=(run, data))
+    process.start()
+    end = time.monotonic() + limit
+    while process.is_alive() and not ready() and time.monotonic() < end:
+        time.sleep(0.002)
+    if process.is_alive():
+        os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    return process.exitcode
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "checkpoints/motion/000000000.ckpt",
+        "checkpoints/motion/000000004.ckpt",
+        "checkpoints/motion/000000008.ckpt",
+        "stages/motion.safetensors",
+        "checkpoints/frame/000000000.ckpt",
+        "checkpoints/frame/000000006.ckpt",
+    ],
+)
+def test_killed_run_ends_where_the_whole_one_does(whole, processes, tiny, file):
+    run, data = tiny(STAGES, **CHANGES)
+    assert run_until(processes, run, data, (Path(run.dir) / file).exists) == -signal.SIGKILL
+    train(run, data)
+    assert_same_run(run, whole)
+
+
+def test_run_killed_again_and_again_ends_where_the_whole_one_does(whole, processes, tiny):
+    run, data = tiny(STAGES, **CHANGES)
+    draw = random.Random(0)
+    for _ in range(4):
+        moment = time.monotonic() + draw.uniform(0.3, 1.5)
+        run_until(processes, run, data, lambda moment=moment: time.monotonic() > moment)
+    train(run, data)
+    assert_same_run(run, whole)
+
+
+def test_workers_change_nothing(whole, tiny):
+    run, data = tiny(STAGES, **{**CHANGES, "trainer": {**CHANGES["trainer"], "workers": 1}})
+    train(run, data)
+    assert_same_run(run, whole)
+
+
+def test_log_of_a_killed_run_has_every_step_once(processes, tiny):
+    run, data = tiny(["frame"], **CHANGES)
+    run_until(processes, run, data, (Path(run.dir) / "checkpoints/frame/000000004.ckpt").exists)
+    train(run, data)
+    with (Path(run.dir) / "metrics.csv").open(newline="") as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
+    assert steps == list(range(1, 9))
+
+
+def test_torn_checkpoint_is_passed_over_loudly(whole, processes, tiny, capsys):
+    run, data = tiny(STAGES, **CHANGES)
+    folder = Path(run.dir, "checkpoints", "frame")
+    run_until(processes, run, data, (folder / "000000004.ckpt").exists)
+    newest = sorted(folder.glob("*.ckpt"))[-1]
+    newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
+    train(run, data)
+    assert f"{newest}: damaged checkpoint" in capsys.readouterr().err
+    assert_same_run(run, whole)
+
+
+def test_no_readable_checkpoint_is_an_error_that_says_what_to_do(processes, tiny):
+    run, data = tiny(["frame"], **CHANGES)
+    folder = Path(run.dir, "checkpoints", "frame")
+    run_until(processes, run, data, (folder / "000000002.ckpt").exists)
+    for path in folder.glob("*.ckpt"):
+        path.write_bytes(b"torn")
+    with pytest.raises(UserError, match="no checkpoint can be read"):
+        train(run, data)
+
+
+def test_later_stages_may_be_added_by_stopping_later(whole, tiny):
+    run, data = tiny(STAGES, **CHANGES)
+    data["schedule"]["stop_after"] = "motion"
+    from lvc.config.run import build_run
+
+    train(build_run(data), data)
+    data["schedule"]["stop_after"] = None
+    train(build_run(data), data)
+    assert_same_run(run, whole)
+
+
+def test_differing_names_every_key_that_may_not_change():
+    known = {"loss": {"lmbda": 1, "metric": "mse"}, "trainer": {"workers": 2}, "name": "a"}
+    now = {"loss": {"lmbda": 2, "metric": "mse", "extra": 0}, "trainer": {"workers": 4}, "name": "a"}
+    assert differing(known, now) == {"loss.extra": (None, 0), "loss.lmbda": (1, 2)}
