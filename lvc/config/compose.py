@@ -132,7 +132,8 @@ def _members(name: str, overrides: list[str], multirun: bool) -> Iterator[list[s
 def _name_by_swept_values(settings: DictConfig, parsed: list[Override]) -> None:
     """Let the folders of a multirun's members tell only what differs between them."""
     same = [o.key_or_group for o in parsed if not o.is_sweep_override()]
-    keys = [*settings.job.config.override_dirname.exclude_keys, *same]
+    named = settings.job.config.override_dirname.exclude_keys  # what the default name says already
+    keys = same if {"dir", "name"} & set(same) else [*named, *same]
     listed = ",".join(f"'{key}'" for key in keys)
     sys.argv.append(f"hydra.job.config.override_dirname.exclude_keys=[{listed}]")
 
