@@ -1,0 +1,48 @@
+"""``python -m lvc``: encode, decode and inspect files, list and summarise models, import weights."""
+
+import argparse
+import sys
+
+from lvc import __version__
+from lvc.cli import decode, encode, imports, info, models, summary
+from lvc.errors import UserError
+
+COMMANDS = {
+    "encode": encode,
+    "decode": decode,
+    "info": info,
+    "models": models,
+    "summary": summary,
+    "import": imports,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the process's exit code (2 for a mistake of the user's, said in one line)."""
+    parser = argparse.ArgumentParser(prog="python -m lvc", description="Learned video codecs from the command line.")
+    parser.add_argument("--version", action="version", version=f"lvc {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        first = module.__doc__.splitlines()[0]
+        sub = commands.add_parser(name, help=first, description=module.__doc__, formatter_class=_Formatter)
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

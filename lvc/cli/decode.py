@@ -1,0 +1,44 @@
+"""Decode a bitstream to a video file or a folder of PNG frames.
+
+OUT's suffix decides: .mkv is lossless (FFV1), .mp4 plays anywhere, .y4m is raw 4:4:4, anything else is a folder of PNG
+frames. The export is looked for where it was last used and beside the bitstream; --model names it. Of a damaged
+bitstream the frames before the damage are still written.
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``decode``."""
+    parser.add_argument("source", metavar="IN.lvc", type=Path, help="bitstream")
+    parser.add_argument("target", metavar="OUT", type=Path, help=".mkv, .mp4, .y4m or a folder for PNG frames")
+    parser.add_argument("--model", metavar="EXPORT", type=Path, default=None, help="export that encoded it")
+    parser.add_argument("--device", default="cpu", help="device to compute on; the kind that encoded")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Decode and print a line of figures."""
+    from lvc.cli.exports import find
+    from lvc.cli.frames import to_array
+    from lvc.coding import decode_video, file_header
+    from lvc.datasets.video import VideoWriter
+    from lvc.errors import BitstreamError
+    from lvc.training.export import load_export
+
+    header = file_header(options.source)
+    path = options.model or find(header.digest, options.source)
+    export = load_export(path, options.device)
+    count, damage = 0, None
+    with VideoWriter(options.target, (header.width, header.height), header.fps, header.colour) as writer:
+        try:
+            for frame in decode_video(options.source, export):
+                writer.write(to_array(frame))
+                count += 1
+        except BitstreamError as error:
+            if not count:
+                raise
+            damage = error
+    print(f"{options.target}: {count} frames {header.width}x{header.height} at {float(header.fps):g} fps")
+    if damage:
+        raise BitstreamError(f"{damage}; the {count} frames before it are in {options.target}")

@@ -1,0 +1,50 @@
+"""Encode a video with a trained codec.
+
+IN is a video file or a folder of PNG frames. Memory does not grow with the length of the video, and OUT appears only
+when it is complete.
+"""
+
+import argparse
+from itertools import islice
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``encode``."""
+    parser.add_argument("source", metavar="IN", type=Path, help="video file or folder of PNG frames")
+    parser.add_argument("target", metavar="OUT.lvc", type=Path, help="bitstream to write")
+    parser.add_argument("--model", metavar="EXPORT", type=Path, required=True, help="export of the codec")
+    parser.add_argument("--intra-period", type=int, default=None, help="frames between intra frames (the model's)")
+    parser.add_argument("--frames", type=int, default=None, help="encode only the first so many frames")
+    parser.add_argument("--matrix", choices=["bt601", "bt709"], default="bt601", help="YUV matrix of untagged files")
+    parser.add_argument("--device", default="cpu", help="device to compute on; decode on the same kind")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Encode and print a line of figures."""
+    from lvc.cli.exports import remember
+    from lvc.cli.frames import to_tensor
+    from lvc.coding import encode_video
+    from lvc.datasets.video import VideoReader
+    from lvc.errors import UserError
+    from lvc.training.export import load_export
+
+    if options.intra_period is not None and options.intra_period < 1:
+        raise UserError(f"--intra-period: {options.intra_period} is not a positive number of frames")
+    reader = VideoReader(options.source, options.matrix)
+    export = load_export(options.model, options.device)
+    frames = (to_tensor(frame) for frame in islice(reader, options.frames))
+    info = reader.info
+    coded = encode_video(export, frames, options.target, info.fps, info.matrix, options.intra_period)
+    bits: dict[str, float] = {}
+    count = 0
+    for encoded in coded:
+        count += 1
+        for name, value in encoded.bits.items():
+            bits[name] = bits.get(name, 0) + value
+    remember(export.info["digest"], options.model)
+    size = options.target.stat().st_size
+    pixels = info.width * info.height * count
+    shares = ", ".join(f"{name} {100 * value / sum(bits.values()):.0f} %" for name, value in bits.items())
+    print(f"{options.target}: {count} frames {info.width}x{info.height}, {size} bytes, {8 * size / pixels:.4f} bpp")
+    print(f"  {shares}")

@@ -1,0 +1,77 @@
+"""Show what a bitstream or an export says about itself.
+
+Needs no model: header, frames by kind, and bytes of a bitstream; model, size, digest and provenance of an export.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``info``."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="bitstream (.lvc) or export (.safetensors)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the facts of a file."""
+    facts = _export(options.file) if options.file.suffix == ".safetensors" else _bitstream(options.file)
+    if options.json:
+        print(json.dumps(facts, indent=2, default=str))
+    else:
+        for name, value in facts.items():
+            print(f"{name:<12} {value}")
+    if "damage" in facts:
+        from lvc.errors import BitstreamError
+
+        raise BitstreamError(facts["damage"])
+
+
+def _bitstream(path: Path) -> dict[str, object]:
+    from lvc.bitstream.container import read_header, read_packets
+    from lvc.coding import file_header
+    from lvc.errors import BitstreamError
+
+    header = file_header(path)
+    kinds: dict[str, list[int]] = {}
+    facts: dict[str, object] = {}
+    with path.open("rb") as file:
+        read_header(file)
+        try:
+            for packet in read_packets(file):
+                kinds.setdefault(packet.kind, []).append(len(packet.payload))
+        except BitstreamError as error:
+            facts["damage"] = f"{path}: {error}"
+    frames, size = sum(map(len, kinds.values())), path.stat().st_size
+    pixels = header.width * header.height * max(frames, 1)
+    return {
+        "model": header.model,
+        "export": header.digest.hex(),
+        "size": f"{header.width}x{header.height}",
+        "fps": f"{header.fps} ({float(header.fps):g})",
+        "colour": header.colour,
+        "structure": ", ".join(f"{k} {v}" for k, v in header.structure.items()),
+        "encoder": header.build,
+        "frames": f"{frames} ({', '.join(f'{len(v)} {k}' for k, v in kinds.items())})",
+        "bytes": size,
+        "payload": f"{sum(map(sum, kinds.values()))} ({', '.join(f'{k} {sum(v)}' for k, v in kinds.items())})",
+        "bpp": f"{8 * size / pixels:.5f}",
+        "kbit/s": f"{8 * size * float(header.fps) / max(frames, 1) / 1000:.1f}",
+        **facts,
+    }
+
+
+def _export(path: Path) -> dict[str, object]:
+    from lvc.training.export import read_export
+
+    header, digest, tensors = read_export(path)
+    weights = [t for n, t in tensors.items() if n.startswith("weights.")]
+    return {
+        "model": header["config"]["name"],
+        "size": header["config"]["size"],
+        "digest": digest,
+        "parameters": sum(t.numel() for t in weights),
+        "config": json.dumps(header["config"]),
+        "provenance": json.dumps(header["provenance"]),
+    }

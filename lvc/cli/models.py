@@ -1,0 +1,44 @@
+"""List the systems, their variants and their sizes."""
+
+import argparse
+import json
+
+SIZES = ("full", "tiny")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``models``."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print one line per model and size."""
+    from lvc.cli.summary import model_config, parameters
+    from lvc.config.model import MODELS
+    from lvc.models.build import build_codec
+
+    rows = []
+    for name, config in MODELS.items():
+        for size in SIZES:
+            codec = build_codec(model_config(name, [f"size={size}"]))
+            own, intra, _ = parameters(codec)
+            rows.append(
+                {
+                    "model": name,
+                    "size": size,
+                    "parameters": own,
+                    "intra_parameters": intra,
+                    "parts": list(codec.parts),
+                    "what": config.SUMMARY,
+                }
+            )
+    if options.json:
+        print(json.dumps(rows, indent=2))
+        return
+    print(f"{'model':<18}{'size':<6}{'parameters':>12}{'intra codec':>13}  parts, what it is")
+    for row in rows:
+        parts = " ".join(row["parts"])
+        print(
+            f"{row['model']:<18}{row['size']:<6}{row['parameters']:>12,}{row['intra_parameters']:>13,}  "
+            f"[{parts}] {row['what']}"
+        )

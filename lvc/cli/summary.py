@@ -1,0 +1,137 @@
+"""Summarise a model: parameters, operations per pixel and latent shapes.
+
+Overrides are those of train.py for the model: `python -m lvc summary dcvc_tcm size=tiny model.contexts=1`. Operations
+are multiply-accumulates of convolutions and matrix products, counted by torch.utils.flop_counter for one inter frame
+(one intra frame for an intra codec); they are computed on no data, so any size is quick.
+"""
+
+import argparse
+import json
+from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``summary``."""
+    parser.add_argument("model", metavar="MODEL", help="name of a model (see `python -m lvc models`)")
+    parser.add_argument("overrides", metavar="OVERRIDE", nargs="*", help="such as size=tiny or model.contexts=1")
+    parser.add_argument("--frame", metavar="WxH", default="1920x1080", help="frame size")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the summary."""
+    facts = summarise(options.model, options.overrides, _size(options.frame))
+    print(json.dumps(facts, indent=2) if options.json else _page(facts))
+
+
+def model_config(name: str, overrides: list[str]) -> Any:
+    """The contract of a model as composed with ``overrides``."""
+    from lvc.config.compose import compose
+    from lvc.config.contract import build
+    from lvc.config.model import ModelConfig
+
+    schedule = "intra" if name.startswith("intra_") else "tcm_progressive"
+    composed = compose("train", [f"model={name}", f"schedule={schedule}", "dataset=synthetic", *overrides])
+    return build(ModelConfig, composed["model"], "model")
+
+
+def summarise(name: str, overrides: list[str], size: tuple[int, int]) -> dict[str, Any]:
+    """Facts of a model for frames of ``size`` ``(H, W)``."""
+    from lvc.models.build import build_codec
+    from lvc.structures.low_delay import padded_size
+
+    config = model_config(name, overrides)
+    codec = build_codec(config).eval()
+    own, intra, modules = parameters(codec)
+    padded = padded_size(size, codec.stride)
+    macs = multiply_accumulates(codec, padded)
+    latents = {
+        stream: [channels, padded[0] // down, padded[1] // down]
+        for stream, (channels, down) in codec.describe().items()
+    }
+    return {
+        "model": name,
+        "size": config.size,
+        "overrides": overrides,
+        "parameters": own,
+        "intra_parameters": intra,
+        "modules": modules,
+        "frame": [size[1], size[0]],
+        "padded": [padded[1], padded[0]],
+        "gmac_per_frame": macs["encoder"] / 1e9,
+        "kmac_per_pixel": macs["encoder"] / padded[0] / padded[1] / 1e3,
+        "decoder_kmac_per_pixel": macs["decoder"] / padded[0] / padded[1] / 1e3,
+        "latents": latents,
+    }
+
+
+def parameters(codec: Any) -> tuple[int, int, dict[str, int]]:
+    """Parameters without the intra codec, the intra codec's, and those of every module that has any."""
+
+    def count(module: Any) -> int:
+        return sum(p.numel() for p in module.parameters())
+
+    inner = getattr(codec, "intra", None)
+    intra = count(inner) if inner is not None else 0
+    modules: dict[str, int] = {}
+    for name, module in codec.named_children():
+        if module is inner or not count(module):
+            continue
+        named = module.named_children() if name == "motion" else [("", module)]
+        modules |= {f"{name}.{n}".rstrip("."): count(m) for n, m in named if count(m)}
+    return count(codec) - intra, intra, modules
+
+
+def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, float]:
+    """Multiply-accumulates of coding one frame of ``size``, with everything an encoder runs and a decoder's share."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from lvc.codec import Rate
+    from lvc.entropy.streams import Estimate
+
+    class Reading(Estimate):
+        """Decodes zeros: counts what a decoder runs."""
+
+        reads = True
+
+        def code(self, name, y, prior):
+            return super().code(name, torch.zeros(prior.shape, device="meta"), prior)
+
+    codec = codec.to("meta")
+    frame = torch.zeros(1, 3, *size, device="meta")
+    kind = list(codec.kind_parts)[-1]
+    found = {}
+    with torch.no_grad():
+        first = codec.code_frame("I", frame, None, Estimate(training=False), Rate(), size).state
+        # from the second inter frame on the state is complete
+        state = first if kind == "I" else codec.code_frame(kind, frame, first, Estimate(False), Rate(), size).state
+        for side, stream, source in (("encoder", Estimate(False), frame), ("decoder", Reading(False), None)):
+            with FlopCounterMode(display=False) as counter:
+                codec.code_frame(kind, source, state, stream, Rate(), size)
+            found[side] = counter.get_total_flops() / 2
+    return found
+
+
+def _size(text: str) -> tuple[int, int]:
+    from lvc.errors import UserError
+
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise UserError(f"--frame: '{text}' is not WIDTHxHEIGHT, such as 1920x1080")
+    return int(height), int(width)
+
+
+def _page(facts: dict[str, Any]) -> str:
+    lines = [f"{facts['model']} ({facts['size']}) {' '.join(facts['overrides'])}".rstrip()]
+    lines += [f"  {'parameters':<28}{facts['parameters']:>14,}"]
+    lines += [f"    {name:<26}{count:>14,}" for name, count in facts["modules"].items()]
+    if facts["intra_parameters"]:
+        lines += [f"  {'intra codec, apart':<28}{facts['intra_parameters']:>14,}"]
+    (width, height), (columns, rows) = facts["frame"], facts["padded"]
+    lines += [f"  frame {width}x{height}, padded to {columns}x{rows}"]
+    lines += [f"    {'GMAC per frame':<26}{facts['gmac_per_frame']:>14,.1f}"]
+    lines += [f"    {'kMAC per pixel':<26}{facts['kmac_per_pixel']:>14,.1f}"]
+    lines += [f"    {'  of which a decoder runs':<26}{facts['decoder_kmac_per_pixel']:>14,.1f}"]
+    lines += [f"    latent {name:<19}{' x '.join(map(str, shape)):>14}" for name, shape in facts["latents"].items()]
+    return "\n".join(lines)

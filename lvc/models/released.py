@@ -1,0 +1,105 @@
+"""Names of released checkpoints, mapped to ours. Facts about files; no file is shipped or fetched."""
+
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lvc.errors import UserError
+
+# Patterns over the released names of DCVC-TCM; "-1" counts from 0 what the release counts from 1.
+_DCVC_TCM = [
+    (r"optic_flow\.moduleBasic\.(\d)\.conv(\d)", lambda m: f"flow.levels.{m[1]}.{2 * (int(m[2]) - 1)}"),
+    (r"mv_encoder\.", lambda m: "motion.encoder."),
+    (r"mv_decoder\.", lambda m: "motion.decoder."),
+    (r"mv_prior_encoder\.", lambda m: "motion.hyper_encoder."),
+    (r"mv_prior_decoder\.", lambda m: "motion.hyper_decoder."),
+    (r"feature_adaptor_I\.", lambda m: "adapt_frame."),
+    (r"feature_adaptor_P\.", lambda m: "adapt_feature."),
+    (r"feature_extractor\.conv(\d)", lambda m: f"extractor.{int(m[1]) - 1}.0"),
+    (r"feature_extractor\.res_block(\d)", lambda m: f"extractor.{int(m[1]) - 1}.1"),
+    (r"context_fusion_net\.conv(\d)_up\.0", lambda m: f"fusion.upsample.{int(m[1]) - 1}.0.0"),
+    (r"context_fusion_net\.res_block(\d)_up", lambda m: f"fusion.upsample.{int(m[1]) - 1}.1"),
+    (r"context_fusion_net\.conv(\d)_out", lambda m: f"fusion.refine.{int(m[1]) - 1}.0"),
+    (r"context_fusion_net\.res_block(\d)_out", lambda m: f"fusion.refine.{int(m[1]) - 1}.1"),
+    (r"contextual_encoder\.conv(\d)", lambda m: f"encoder.down.{int(m[1]) - 1}"),
+    (r"contextual_encoder\.gdn(\d)", lambda m: f"encoder.norm.{int(m[1]) - 1}"),
+    (r"contextual_encoder\.res(\d)", lambda m: f"encoder.merge.{m[1]}"),
+    (r"contextual_hyper_prior_encoder\.", lambda m: "hyper_encoder."),
+    (r"contextual_hyper_prior_decoder\.", lambda m: "hyper_decoder."),
+    (r"temporal_prior_encoder\.conv(\d)", lambda m: f"temporal_prior.down.{int(m[1]) - 1}"),
+    (r"temporal_prior_encoder\.gdn(\d)", lambda m: f"temporal_prior.norm.{int(m[1]) - 1}"),
+    (r"contextual_entropy_parameter\.", lambda m: "entropy_parameters."),
+    (r"contextual_decoder\.up(\d)", lambda m: f"decoder.up.{int(m[1]) - 1}"),
+    (r"contextual_decoder\.gdn(\d)", lambda m: f"decoder.norm.{int(m[1]) - 1}"),
+    (r"contextual_decoder\.res(\d)", lambda m: f"decoder.merge.{3 - int(m[1])}"),
+    (r"recon_generation_net\.feature_conv\.", lambda m: "generator.feature."),
+    (r"recon_generation_net\.recon_conv\.", lambda m: "generator.frame."),
+]
+_BIT_ESTIMATORS = {"bit_estimator_z": "hyper_prior", "bit_estimator_z_mv": "motion.hyper_prior"}
+
+
+def read_checkpoint(path: Path | str) -> dict[str, Tensor]:
+    """The tensors of a foreign checkpoint, read without executing anything in it.
+
+    Raises:
+        UserError: No such file, no plain dictionary of tensors, or one that wants to execute code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such checkpoint")
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # the unpickler raises whatever the file makes it raise
+        raise UserError(f"{path}: not a PyTorch checkpoint of plain tensors") from None
+    for key in ("state_dict", "net", "model"):
+        if isinstance(found, dict) and isinstance(found.get(key), dict):
+            found = found[key]
+    tensors = {k: v for k, v in found.items() if isinstance(v, Tensor)} if isinstance(found, dict) else {}
+    if not tensors:
+        raise UserError(f"{path}: holds no dictionary of tensors")
+    return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+
+
+def dcvc_tcm_weights(released: dict[str, Tensor], path: Path | str) -> dict[str, Tensor]:
+    """A released DCVC-TCM checkpoint's tensors under our names (without the intra codec, which is a file of its own).
+
+    Raises:
+        UserError: On the first name that the release does not have.
+    """
+    weights: dict[str, Tensor] = {}
+    layers: dict[str, dict[int, Tensor]] = {}
+    for name, tensor in released.items():
+        estimator, _, rest = name.partition(".")
+        if estimator in _BIT_ESTIMATORS:
+            match = re.fullmatch(r"f([1-4])\.([hba])", rest)
+            if match is None:
+                raise UserError(f"{path}: '{name}' is no tensor of DCVC-TCM")
+            target = f"{_BIT_ESTIMATORS[estimator]}.{match[2]}"
+            layers.setdefault(target, {})[int(match[1])] = tensor.flatten()
+            continue
+        for pattern, ours in _DCVC_TCM:
+            match = re.match(pattern, name)
+            if match:
+                weights[ours(match) + name[match.end() :]] = tensor
+                break
+        else:
+            raise UserError(f"{path}: '{name}' is no tensor of DCVC-TCM")
+    for target, rows in layers.items():
+        weights[target] = torch.stack([rows[i] for i in sorted(rows)])
+    return weights
+
+
+def cheng2020_weights(released: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of CompressAI's `cheng2020_anchor` that the codec without autoregression has, under our names."""
+    from compressai.zoo.pretrained import load_pretrained
+
+    weights = {}
+    for name, tensor in load_pretrained(dict(released)).items():
+        top, _, rest = name.partition(".")
+        if top in {"g_a", "g_s", "h_a", "h_s"}:
+            weights[name] = tensor
+        elif top == "entropy_bottleneck" and rest not in {"_offset", "_quantized_cdf", "_cdf_length"}:
+            weights[f"hyper_prior.bottleneck.{rest}"] = tensor
+    return weights

@@ -1,0 +1,80 @@
+"""What several tests share: small codecs, their exports, and the real clips where they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _repeatable():
+    """One thread, because small tensors are slower on two; and one seed."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def clips() -> Path:
+    """Folder of real clips (LVC_DATA), or skip."""
+    folder = Path(os.environ.get("LVC_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "test").is_dir():
+        pytest.skip(f"no real clips: {folder} has no folder 'test' (set LVC_DATA)")
+    return folder
+
+
+def tiny_config(**changes):
+    """A DCVC-TCM small enough to code a frame in milliseconds."""
+    from lvc.config.contract import build
+    from lvc.config.model import ModelConfig
+
+    base = {
+        "name": "dcvc_tcm",
+        "size": "tiny",
+        "channels": 8,
+        "propagated_channels": 8,
+        "latent_channels": 12,
+        "motion_channels": 8,
+        "hyper_channels": 8,
+        "flow": {"widths": [4, 4, 4, 4]},
+        "intra": {"name": "intra_cheng2020", "size": "tiny", "channels": 8},
+    }
+    return build(ModelConfig, {**base, **changes})
+
+
+def tiny_codec(seed: int = 0, **changes):
+    """The codec of :func:`tiny_config` with weights of a fixed seed, large enough to code symbols other than 0."""
+    from lvc.models.build import build_codec
+
+    torch.manual_seed(seed)
+    codec = build_codec(tiny_config(**changes)).eval()
+    with torch.no_grad():
+        for encoder in (codec.motion.encoder, codec.encoder.down, codec.intra.g_a):
+            encoder[-1].weight.mul_(8)
+        # untrained scales are 0: make them fit the latents, so that symbols are coded from inside the tables
+        for last, scale in (
+            (codec.motion.hyper_decoder[-1], 1.0),
+            (codec.entropy_parameters[-1], 1.0),
+            (codec.intra.h_s[-1], 2.0),
+        ):
+            last.bias[: len(last.bias) // 2].fill_(scale)
+    return codec
+
+
+@pytest.fixture(scope="session")
+def tiny_export(tmp_path_factory) -> Path:
+    """An export of the small codec."""
+    from lvc.training.export import save_export
+
+    path = tmp_path_factory.mktemp("export") / "tiny.safetensors"
+    return save_export(path, tiny_codec(), tiny_config(), {"seed": 0})
+
+
+def moving_clip(frames: int, height: int, width: int, seed: int = 0):
+    """A smooth random picture that moves by two pixels a frame: ``(1, T, 3, H, W)``."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.rand(1, 3, height // 8 + 8, width // 8 + 8, generator=generator)
+    picture = torch.nn.functional.interpolate(noise, scale_factor=8, mode="bicubic", align_corners=False).clamp(0, 1)
+    return torch.stack([picture[..., 2 * t : 2 * t + height, t : t + width] for t in range(frames)], 1)
