@@ -6,3 +6,7 @@ class UserError(Exception):
 
     The message is one line that names it and says what would be right. Entry points print it and exit with 2.
     """
+
+
+class BitstreamError(UserError):
+    """A bitstream that cannot be decoded: not ours, newer, of another model, damaged or truncated."""

@@ -141,9 +141,7 @@ class DCVCTCMConfig:
 
     def __post_init__(self):
         if self.contexts > self.levels:
-            raise ConfigError(
-                "contexts", f"{self.contexts} contexts need as many levels, and levels is {self.levels}"
-            )
+            raise ConfigError("contexts", f"{self.contexts} contexts need as many levels, and levels is {self.levels}")
 
 
 ModelConfig = Annotated[IntraCheng2020Config | DCVCTCMConfig, Field(discriminator="name")]

@@ -189,20 +189,14 @@ def _check_stage(run: RunConfig, name: str, stage: StageConfig) -> None:
     for stream in stage.loss.rate:
         if stream not in model.STREAMS:
             choices = ", ".join(model.STREAMS)
-            raise ConfigError(
-                f"{key}.loss.rate", f"{model.name} has no stream '{stream}'; choices are: {choices}"
-            )
+            raise ConfigError(f"{key}.loss.rate", f"{model.name} has no stream '{stream}'; choices are: {choices}")
     if stage.crop is not None and stage.crop % model.STRIDE:
-        raise ConfigError(
-            f"{key}.crop", f"{stage.crop} is no multiple of {model.name}'s stride {model.STRIDE}"
-        )
+        raise ConfigError(f"{key}.crop", f"{stage.crop} is no multiple of {model.name}'s stride {model.STRIDE}")
     for action in stage.on_enter.values():
         for part in (*action.parts, *(p for p in (action.source, action.target) if p)):
             if part not in model.PARTS:
                 choices = ", ".join(model.PARTS)
-                raise ConfigError(
-                    f"{key}.on_enter", f"{model.name} has no part '{part}'; choices are: {choices}"
-                )
+                raise ConfigError(f"{key}.on_enter", f"{model.name} has no part '{part}'; choices are: {choices}")
     have = stage_dataset(run, name).clip_frames
     need = (stage.frames - 1) * stage.distance + 1
     if have is not None and need > have:

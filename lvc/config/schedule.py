@@ -96,9 +96,7 @@ class StageConfig:
         if not self.train:
             raise ConfigError("train", "names no part, so the stage would train nothing")
         if any(not 0 < m < 1 for m in self.lr_milestones):
-            raise ConfigError(
-                "lr_milestones", f"are fractions between 0 and 1, got {list(self.lr_milestones)}"
-            )
+            raise ConfigError("lr_milestones", f"are fractions between 0 and 1, got {list(self.lr_milestones)}")
         if self.update == "frame" and self.references == "attached":
             raise ConfigError("update", "frame-by-frame steps need references=detached")
 

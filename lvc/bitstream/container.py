@@ -1,0 +1,151 @@
+"""The `.lvc` container: a header, packets with lengths and CRC-32, and an end mark. Bytes, not tensors.
+
+Layout, little-endian: ``LVC`` and a version byte; the header as a length, MessagePack bytes and a CRC-32; then packets,
+each a kind letter, the display index and the payload's length as variable-length integers, the payload, and the CRC-32
+of all of these. The last packet is of kind ``.`` with the frame count as index: a file without it is truncated.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import BinaryIO
+
+import msgpack
+
+from lvc.bitstream.packet import Packet
+from lvc.errors import BitstreamError
+
+MAGIC = b"LVC"
+VERSION = 1
+END = "."
+MAX_SIDE = 1 << 14
+MAX_HEADER = 1 << 12
+
+
+@dataclass(frozen=True)
+class Header:
+    """Everything decoding needs beside the model.
+
+    Attributes:
+        model: Model name.
+        digest: First 8 bytes of the export's SHA-256 digest.
+        height: Rows before padding.
+        width: Columns before padding.
+        fps: Frames per second.
+        colour: YUV matrix that RGB was made with (``bt601``, ``bt709``), for writing YUV files.
+        structure: Name and parameters of the coding structure.
+        q: Quality index of a variable-rate model.
+        build: What the encoder computed with; named when a decoder gets out of step.
+    """
+
+    model: str
+    digest: bytes
+    height: int
+    width: int
+    fps: Fraction
+    colour: str
+    structure: dict[str, object]
+    q: float | None = None
+    build: str = ""
+
+
+def write_header(file: BinaryIO, header: Header) -> int:
+    """Write the file's start; returns the bytes written."""
+    fields = {**asdict(header), "fps": [header.fps.numerator, header.fps.denominator]}
+    body = msgpack.packb(list(fields.values()))
+    return file.write(MAGIC + bytes([VERSION]) + struct.pack("<H", len(body)) + body + _crc(body))
+
+
+def read_header(file: BinaryIO) -> Header:
+    """Read and verify the file's start.
+
+    Raises:
+        BitstreamError: Not an lvc file, another version, or damaged.
+    """
+    start = file.read(4)
+    if start[:3] != MAGIC:
+        raise BitstreamError("not an lvc bitstream: it does not start with 'LVC'")
+    if start[3:] != bytes([VERSION]):
+        found = start[3] if len(start) == 4 else "none"
+        raise BitstreamError(f"format version {found}, and this build reads version {VERSION}")
+    (length,) = struct.unpack("<H", _exactly(file, 2, "the header"))
+    if length > MAX_HEADER:
+        raise BitstreamError(f"damaged header: it claims {length} bytes")
+    body = _exactly(file, length, "the header")
+    if _exactly(file, 4, "the header") != _crc(body):
+        raise BitstreamError("damaged header: its checksum does not match")
+    header = Header(*msgpack.unpackb(body))
+    if not (0 < header.height <= MAX_SIDE and 0 < header.width <= MAX_SIDE):
+        raise BitstreamError(f"damaged header: a frame of {header.width}x{header.height}")
+    return Header(**{**asdict(header), "fps": Fraction(*header.fps)})
+
+
+def write_packet(file: BinaryIO, packet: Packet) -> int:
+    """Append a packet; returns the bytes written."""
+    body = packet.kind.encode() + _varint(packet.index) + _varint(len(packet.payload)) + packet.payload
+    return file.write(body + _crc(body))
+
+
+def write_end(file: BinaryIO, frames: int) -> int:
+    """Append the end mark; returns the bytes written."""
+    return write_packet(file, Packet(END, frames, b""))
+
+
+def read_packets(file: BinaryIO) -> Iterator[Packet]:
+    """Packets up to the end mark, each verified before it is handed out.
+
+    Raises:
+        BitstreamError: After the last good packet of a damaged or truncated file.
+    """
+    count = 0
+    while True:
+        what = f"packet {count}"
+        start = file.tell()
+        kind = _exactly(file, 1, what)
+        index, length = _read_varint(file, what), _read_varint(file, what)
+        payload = _exactly(file, length, what)
+        end = file.tell()
+        file.seek(start)
+        body = file.read(end - start)
+        if _exactly(file, 4, what) != _crc(body):
+            raise BitstreamError(f"{what} is damaged: its checksum does not match")
+        packet = Packet(kind.decode("ascii", "replace"), index, payload)
+        if packet.kind == END:
+            if packet.index != count:
+                raise BitstreamError(f"the end mark counts {packet.index} frames, and {count} were read")
+            return
+        yield packet
+        count += 1
+
+
+def _crc(body: bytes) -> bytes:
+    return struct.pack("<I", zlib.crc32(body))
+
+
+def _exactly(file: BinaryIO, count: int, what: str) -> bytes:
+    data = file.read(count)
+    if len(data) != count:
+        raise BitstreamError(f"truncated in {what}, at byte {file.tell()}")
+    return data
+
+
+def _varint(value: int) -> bytes:
+    """Seven bits a byte, low ones first, the top bit set while more follow."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _read_varint(file: BinaryIO, what: str) -> int:
+    value = 0
+    for shift in range(0, 35, 7):
+        (byte,) = _exactly(file, 1, what)
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value
+    raise BitstreamError(f"{what} is damaged: a length that never ends")

@@ -1,0 +1,138 @@
+"""Symbol streams: what a codec talks to, whether it is trained, estimated, encoding or decoding."""
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lvc.entropy.coder import LIMIT, RangeDecoder, RangeEncoder, decode_symbols, encode_symbols
+from lvc.entropy.priors import Prior
+from lvc.errors import BitstreamError
+
+
+class SymbolStream(ABC):
+    """Where a codec's symbols go to or come from.
+
+    Attributes:
+        reads: True where symbols are read: then encoder-only networks do not run, and ``y`` is None.
+        keep_maps: Keep where bits were spent.
+        maps: ``(B, 1, h, w)`` bits by stream name, summed over channels, if kept.
+    """
+
+    reads = False
+
+    def __init__(self, keep_maps: bool = False):
+        self.keep_maps = keep_maps
+        self.maps: dict[str, Tensor] = {}
+
+    @abstractmethod
+    def code(self, name: str, y: Tensor | None, prior: Prior) -> tuple[Tensor, Tensor]:
+        """Code one latent.
+
+        Args:
+            name: Stream name, for the bits' account.
+            y: ``(B, C, h, w)`` latent, ``None`` when reading.
+            prior: Its distribution.
+
+        Returns:
+            The decoded latent in float32, contiguous, and its bits ``(B,)``.
+        """
+
+
+class Estimate(SymbolStream):
+    """Quantise without a channel and count the bits the distributions promise.
+
+    Args:
+        training: Differentiable stand-ins for rounding; otherwise round.
+        quantization: In training: ``mixed`` decodes straight-through rounded latents and rates noisy ones, ``noise``
+            adds the same uniform noise for both, ``straight_through`` rounds for both.
+        keep_maps: Keep where bits were spent.
+    """
+
+    def __init__(
+        self,
+        training: bool,
+        quantization: Literal["mixed", "noise", "straight_through"] = "mixed",
+        keep_maps: bool = False,
+    ):
+        super().__init__(keep_maps)
+        self.training, self.quantization = training, quantization
+
+    def code(self, name: str, y: Tensor, prior: Prior) -> tuple[Tensor, Tensor]:
+        residual = y.float() - prior.means
+        if not self.training:
+            decoded = rated = residual.round().clamp(-LIMIT, LIMIT)
+        elif self.quantization == "noise":
+            decoded = rated = residual + torch.empty_like(residual).uniform_(-0.5, 0.5)
+        else:
+            decoded = residual + (residual.round() - residual).detach()
+            noise = torch.empty_like(residual).uniform_(-0.5, 0.5) if self.quantization == "mixed" else None
+            rated = decoded if noise is None else residual + noise
+        bits = prior.bits(rated)
+        if self.keep_maps:
+            self.maps[name] = bits.detach().sum(1, keepdim=True)
+        return decoded + prior.means, bits.flatten(1).sum(1)
+
+
+class Write(SymbolStream):
+    """Round and write to one range-coded payload. One picture at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self._encoder = RangeEncoder()
+
+    def code(self, name: str, y: Tensor, prior: Prior) -> tuple[Tensor, Tensor]:
+        symbols = (y.float() - prior.means).round()
+        if len(symbols) != 1 or not torch.isfinite(symbols).all():
+            raise ValueError(f"stream '{name}': writing takes one finite latent, got shape {tuple(y.shape)}")
+        symbols = symbols.clamp(-LIMIT, LIMIT).cpu().numpy().astype(np.int32)
+        before = self._encoder.num_bits()
+        encode_symbols(self._encoder, symbols, prior.index().cpu().numpy(), prior.model.tables)
+        written = torch.tensor([self._encoder.num_bits() - before], dtype=torch.float32)
+        return _decoded(symbols, prior), written
+
+    def payload(self) -> bytes:
+        """All that was written."""
+        return self._encoder.get_compressed().astype("<u4").tobytes()
+
+
+class Read(SymbolStream):
+    """Read back what :class:`Write` wrote.
+
+    Args:
+        payload: Bytes of one packet, already verified by its checksum.
+
+    Raises:
+        BitstreamError: If the payload is no whole number of coder words.
+    """
+
+    reads = True
+
+    def __init__(self, payload: bytes):
+        super().__init__()
+        if len(payload) % 4:
+            raise BitstreamError(f"payload of {len(payload)} bytes is no multiple of 4: not written by lvc")
+        self._decoder = RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
+
+    def code(self, name: str, y: None, prior: Prior) -> tuple[Tensor, Tensor]:
+        symbols = decode_symbols(self._decoder, prior.index().cpu().numpy(), prior.model.tables)
+        return _decoded(symbols, prior), torch.zeros(1)
+
+    def finish(self) -> None:
+        """Check that the payload ended where the symbols did.
+
+        Raises:
+            BitstreamError: If it did not: the decoder's networks computed something else than the encoder's.
+        """
+        if not self._decoder.maybe_exhausted():
+            raise BitstreamError(
+                "decoder out of step with the encoder: decode with the build and kind of device that encoded"
+            )
+
+
+def _decoded(symbols: np.ndarray, prior: Prior) -> Tensor:
+    # one memory layout on both sides: networks may compute differently in another
+    residual = torch.from_numpy(np.ascontiguousarray(symbols, np.float32)).to(prior.means.device)
+    return (residual + prior.means).contiguous()

@@ -1,0 +1,194 @@
+"""Temporal context mining and re-filling: the parts of DCVC-TCM that other conditional codecs share."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lvc.layers.conv import ResBlock, conv, merge_block, subpixel
+from lvc.layers.gdn import GDN, igdn
+
+
+class FeatureExtractor(nn.ModuleList):
+    """A feature at full, half, quarter, ... size (Eq. 1).
+
+    Args:
+        channels: Channels in and at every scale.
+        levels: Number of scales.
+        extra: Residual blocks added per scale (Table IX, fe).
+    """
+
+    def __init__(self, channels: int, levels: int, extra: int = 0):
+        blocks = range(1 + extra)
+        super().__init__(
+            nn.Sequential(conv(channels, channels, stride=2 if level else 1), *(ResBlock(channels) for _ in blocks))
+            for level in range(levels)
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        scales = []
+        for level in self:
+            x = level(x)
+            scales.append(x)
+        return scales
+
+
+class ContextFusion(nn.Module):
+    """Warped features of all scales to temporal contexts, coarse to fine (Eqs. 3 and 4, Fig. 4).
+
+    Args:
+        channels: Channels of features and contexts.
+        levels: Number of scales.
+        contexts: Number of contexts that are handed out, from the largest scale on.
+        extra: Residual blocks added per refinement (Table IX, cr).
+    """
+
+    def __init__(self, channels: int, levels: int, contexts: int, extra: int = 0):
+        super().__init__()
+        width = [channels if level == levels - 1 else 2 * channels for level in range(levels)]
+        self.upsample = nn.ModuleDict(
+            {
+                str(level): nn.Sequential(subpixel(width[level], channels), ResBlock(channels))
+                for level in range(1, levels)
+            }
+        )
+        self.refine = nn.ModuleDict(
+            {
+                str(level): nn.Sequential(conv(width[level], channels), *(ResBlock(channels) for _ in range(1 + extra)))
+                for level in range(contexts)
+            }
+        )
+
+    def forward(self, warped: Sequence[Tensor]) -> list[Tensor]:
+        """``warped[l]`` at ``1 / 2^l`` of the size to contexts at the same sizes."""
+        contexts: list[Tensor] = []
+        finer = None
+        for level in reversed(range(len(warped))):
+            joined = warped[level] if finer is None else torch.cat([finer, warped[level]], 1)
+            if str(level) in self.refine:
+                contexts.insert(0, warped[level] + self.refine[str(level)](joined))
+            if level:
+                finer = self.upsample[str(level)](joined)
+        return contexts
+
+
+class ContextualEncoder(nn.Module):
+    """A frame and its temporal contexts to a latent at 1/16 of the size (Fig. 5).
+
+    Args:
+        channels: Channels of contexts and of the layers between.
+        latent: Channels of the latent.
+        contexts: Number of contexts, from the largest scale on; 0 for none.
+    """
+
+    def __init__(self, channels: int, latent: int, contexts: int):
+        super().__init__()
+        self.contexts = contexts
+        self.merge, self.down = nn.ModuleDict(), nn.ModuleList()
+        for level in range(4):
+            width = (3 if level == 0 else channels) + (channels if level < contexts else 0)
+            if 0 < level < contexts:
+                self.merge[str(level)] = merge_block(width)
+            last = level == 3
+            self.down.append(conv(width, latent if last else channels, stride=2))
+        self.norm = nn.ModuleList(GDN(channels) for _ in range(3))
+
+    def forward(self, frame: Tensor, contexts: Sequence[Tensor]) -> Tensor:
+        x = frame
+        for level, down in enumerate(self.down):
+            if level < self.contexts:
+                x = torch.cat([x, contexts[level]], 1)
+            if str(level) in self.merge:
+                x = self.merge[str(level)](x)
+            x = down(x)
+            if level < 3:
+                x = self.norm[level](x)
+        return x
+
+
+class ContextualDecoder(nn.Module):
+    """A decoded latent and contexts at half size and below to a feature of full size (Fig. 5).
+
+    Args:
+        channels: Channels of contexts and of the layers between.
+        latent: Channels of the latent.
+        outputs: Channels of the feature.
+        contexts: Number of contexts; the one of full size is the frame generator's.
+    """
+
+    def __init__(self, channels: int, latent: int, outputs: int, contexts: int):
+        super().__init__()
+        self.contexts = contexts
+        self.merge, self.up, self.norm = nn.ModuleDict(), nn.ModuleList(), nn.ModuleList()
+        width = latent
+        for level in (3, 2, 1, 0):
+            self.up.append(subpixel(width, channels if level else outputs))
+            width = channels
+            if level:
+                self.norm.append(igdn(channels))
+            if 0 < level < contexts:
+                width = 2 * channels
+                self.merge[str(level)] = merge_block(width)
+
+    def forward(self, latent: Tensor, contexts: Sequence[Tensor]) -> Tensor:
+        x = latent
+        for step, level in enumerate((3, 2, 1, 0)):
+            x = self.up[step](x)
+            if level:
+                x = self.norm[step](x)
+            if str(level) in self.merge:
+                x = self.merge[str(level)](torch.cat([x, contexts[level]], 1))
+        return x
+
+
+class TemporalPriorEncoder(nn.Module):
+    """Temporal contexts to a prior of the latent at 1/16 of the size (Fig. 5).
+
+    Args:
+        channels: Channels of contexts.
+        latent: Channels of the latent; the prior has twice as many.
+        contexts: Number of contexts, at least 1.
+    """
+
+    def __init__(self, channels: int, latent: int, contexts: int):
+        super().__init__()
+        self.contexts = contexts
+        widths = (channels, latent, latent * 3 // 2, latent * 2)
+        inputs = [(channels if level < contexts else 0) + (widths[level - 1] if level else 0) for level in range(4)]
+        self.down = nn.ModuleList(conv(i, o, stride=2) for i, o in zip(inputs, widths, strict=True))
+        self.norm = nn.ModuleList(GDN(width) for width in widths[:3])
+
+    def forward(self, contexts: Sequence[Tensor]) -> Tensor:
+        x = self.norm[0](self.down[0](contexts[0]))
+        for level in (1, 2, 3):
+            x = self.down[level](torch.cat([x, contexts[level]], 1) if level < self.contexts else x)
+            if level < 3:
+                x = self.norm[level](x)
+        return x
+
+
+class FrameGenerator(nn.Module):
+    """A decoded feature and the largest context to the frame and the feature that is propagated.
+
+    Args:
+        inputs: Channels of the decoded feature.
+        channels: Channels of contexts and of the layers between.
+        propagated: Channels of the propagated feature. Where they differ from ``channels`` a convolution before the
+            last one makes them, so the body stays as wide as in the paper.
+        context: Whether the largest context is used.
+        extra: Residual blocks added (Table IX, fg).
+    """
+
+    def __init__(self, inputs: int, channels: int, propagated: int, context: bool = True, extra: int = 0):
+        super().__init__()
+        self.context = context
+        body = [conv(inputs + (channels if context else 0), channels)]
+        body += [ResBlock(channels) for _ in range(2 + extra)]
+        body += [conv(channels, propagated)] if propagated != channels else []
+        self.feature = nn.Sequential(*body)
+        self.frame = conv(propagated, 3)
+
+    def forward(self, decoded: Tensor, contexts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Frame ``(B, 3, H, W)`` and feature ``(B, propagated, H, W)``."""
+        feature = self.feature(torch.cat([decoded, contexts[0]], 1) if self.context else decoded)
+        return self.frame(feature), feature

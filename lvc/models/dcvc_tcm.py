@@ -1,0 +1,157 @@
+"""DCVC-TCM: temporal context mining for learned video compression (Sheng et al., IEEE TMM 2023).
+
+Decided where the paper is silent:
+
+* Latents are quantised as :class:`lvc.entropy.streams.Estimate` is told, ``mixed`` by default; the release only rounds.
+* The feature is handed on unclamped, the decoded frame clamped to [0, 1]; losses see the unclamped frame.
+* Table VI: without feature propagation every P frame mines the decoded frame through the intra adaptor; without mining
+  is one level and one context; without re-filling is three levels and one context.
+* Table VII: a module without contexts drops the concatenation and the block that merges it.
+* Table X: see :class:`lvc.layers.contexts.FrameGenerator`.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.config.model import DCVCTCMConfig
+from lvc.entropy.factorized import FactorizedPrior
+from lvc.entropy.priors import ScaleLaw
+from lvc.entropy.streams import SymbolStream
+from lvc.layers.contexts import (
+    ContextFusion,
+    ContextualDecoder,
+    ContextualEncoder,
+    FeatureExtractor,
+    FrameGenerator,
+    TemporalPriorEncoder,
+)
+from lvc.layers.conv import conv, full_precision
+from lvc.layers.hyper import HyperDecoder, HyperEncoder, scales_and_means
+from lvc.motion.codec import MotionCodec
+from lvc.motion.spynet import SpyNet
+from lvc.motion.warp import halve, warp
+from lvc.structures.low_delay import LowDelay
+
+
+class DCVCTCM(VideoCodec):
+    """The codec of Fig. 2.
+
+    Args:
+        config: The model's configuration.
+        intra: Codec of the intra frames.
+    """
+
+    stride = 64
+    kind_parts: ClassVar = {"I": ("intra",), "P": ("flow", "motion", "context", "frame")}
+    kind_streams: ClassVar = {"I": ("intra_hyper", "intra"), "P": ("motion_hyper", "motion", "frame_hyper", "frame")}
+
+    def __init__(self, config: DCVCTCMConfig, intra: VideoCodec):
+        super().__init__()
+        self.structure = LowDelay(config.structure.intra_period)
+        self.intra = intra
+        n, latent, hyper, extra = config.channels, config.latent_channels, config.hyper_channels, config.extra_blocks
+        uses, bound = config.contexts_in, config.entropy.likelihood_bound
+
+        self.flow = SpyNet(config.flow.levels, config.flow.widths)
+        self.law = ScaleLaw("laplace", bound, official=config.compat == "official")
+        self.motion = MotionCodec(config.motion_channels, hyper, self.law, bound)
+
+        self.adapt_frame = conv(3, n)
+        self.adapt_feature = conv(config.propagated_channels, n, kernel=1) if config.propagate_feature else None
+        self.extractor = FeatureExtractor(n, config.levels, extra.extractor)
+        self.fusion = ContextFusion(n, config.levels, config.contexts, extra.refinement)
+
+        self.encoder = ContextualEncoder(n, latent, config.contexts if uses.encoder else 0)
+        self.decoder = ContextualDecoder(n, latent, n // 2, config.contexts if uses.decoder else 0)
+        self.generator = FrameGenerator(n // 2, n, config.propagated_channels, uses.generator, extra.generator)
+        self.hyper_encoder = HyperEncoder(latent, hyper)
+        self.hyper_decoder = HyperDecoder(hyper, latent)
+        self.hyper_prior = FactorizedPrior(hyper, bound)
+        self.temporal_prior = TemporalPriorEncoder(n, latent, config.contexts) if uses.entropy else None
+        self.entropy_parameters = nn.Sequential(
+            conv(latent * (4 if uses.entropy else 2), latent * 10 // 3),
+            nn.LeakyReLU(),
+            conv(latent * 10 // 3, latent * 8 // 3),
+            nn.LeakyReLU(),
+            conv(latent * 8 // 3, latent * 2),
+        )
+
+    @property
+    def parts(self) -> dict[str, list[nn.Module]]:
+        context = [self.adapt_frame, self.adapt_feature, self.extractor, self.fusion]
+        frame = [self.encoder, self.decoder, self.generator, self.hyper_encoder, self.hyper_decoder]
+        frame += [self.hyper_prior, self.temporal_prior, self.entropy_parameters]
+        return {
+            "flow": [self.flow],
+            "motion": [self.motion],
+            "context": [m for m in context if m is not None],
+            "frame": [m for m in frame if m is not None],
+            "intra": [self.intra],
+        }
+
+    def code_frame(
+        self,
+        kind: str,
+        frame: Tensor | None,
+        state: dict[str, Tensor] | None,
+        stream: SymbolStream,
+        rate: Rate,
+        size: tuple[int, int],
+        motion_only: bool = False,
+    ) -> FrameCoding:
+        """See :meth:`lvc.codec.VideoCodec.code_frame`."""
+        if kind == "I":
+            return self.intra.code_frame(kind, frame, state, stream, rate, size)
+        reference = state["frame"]
+        flow = None if stream.reads else self.flow(frame, reference)
+        flow, bits = self.motion.code(flow, len(reference), size, stream)
+        prediction = warp(reference, flow)
+        if motion_only:
+            return FrameCoding(kind, prediction, bits, prediction, flow, {"frame": prediction.clamp(0, 1)})
+
+        contexts = self.mine(state, flow)
+        latent, frame_bits = self._code_latent(frame, contexts, size, stream)
+        decoded, feature = self.generator(self.decoder(latent, contexts), contexts)
+        decoded = decoded.float()
+        state = {"frame": decoded.clamp(0, 1)}
+        if self.adapt_feature is not None:
+            state["feature"] = feature
+        return FrameCoding(kind, decoded, bits | frame_bits, prediction, flow, state)
+
+    def mine(self, state: dict[str, Tensor], flow: Tensor) -> list[Tensor]:
+        """Temporal contexts from the propagated feature, or from the frame where there is none (Sec. III-B)."""
+        propagated = state.get("feature")
+        feature = self.adapt_frame(state["frame"]) if propagated is None else self.adapt_feature(propagated)
+        warped = []
+        for level, scale in enumerate(self.extractor(feature)):
+            flow = halve(flow) if level else flow
+            warped.append(warp(scale, flow))
+        return self.fusion(warped)
+
+    def _code_latent(
+        self, frame: Tensor | None, contexts: list[Tensor], size: tuple[int, int], stream: SymbolStream
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Code the frame's latent under the hyper and the temporal prior (Sec. III-C.2)."""
+        y = None if stream.reads else self.encoder(frame, contexts)
+        z = None if stream.reads else self.hyper_encoder(y)
+        shape = (len(contexts[0]), self.hyper_prior.channels, size[0] // 64, size[1] // 64)
+        z_hat, hyper_bits = stream.code("frame_hyper", z, self.hyper_prior(shape))
+        with full_precision(z_hat):
+            prior = self.hyper_decoder(z_hat)
+            if self.temporal_prior is not None:
+                temporal = self.temporal_prior([context.float() for context in contexts])
+                prior = torch.cat([temporal, prior], 1)
+            scales, means = scales_and_means(self.entropy_parameters(prior))
+        latent, bits = stream.code("frame", y, self.law(scales, means))
+        return latent, {"frame_hyper": hyper_bits, "frame": bits}
+
+    def describe(self) -> dict[str, tuple[int, int]]:
+        """Latents by stream name: channels and downsampling."""
+        motion = self.motion.encoder[-1].out_channels
+        hyper = self.hyper_prior.channels
+        own = {"motion": (motion, 16), "motion_hyper": (hyper, 64)}
+        own |= {"frame": (self.encoder.down[-1].out_channels, 16), "frame_hyper": (hyper, 64)}
+        return self.intra.describe() | own

@@ -1,0 +1,62 @@
+"""The motion-vector codec of DCVC-TCM: an auto-encoder of flow with a hyperprior (Sec. III-A.2)."""
+
+from torch import Tensor, nn
+
+from lvc.entropy.factorized import FactorizedPrior
+from lvc.entropy.priors import ScaleLaw
+from lvc.entropy.streams import SymbolStream
+from lvc.layers.conv import ResBlock, conv, deconv, full_precision
+from lvc.layers.gdn import GDN, igdn
+from lvc.layers.hyper import HyperDecoder, HyperEncoder, scales_and_means
+
+
+class MotionCodec(nn.Module):
+    """Flow ``(B, 2, H, W)`` through a latent at 1/16 of the size.
+
+    Args:
+        channels: Channels of transforms and latent.
+        hyper: Channels of the hyper latent.
+        law: Distribution of the latent.
+        likelihood_bound: Smallest probability of a hyper symbol in the estimate.
+    """
+
+    def __init__(self, channels: int, hyper: int, law: ScaleLaw, likelihood_bound: float = 1e-9):
+        super().__init__()
+        down = [(2, channels), (channels, channels), (channels, channels)]
+        self.encoder = nn.Sequential(
+            *(layer for i, o in down for layer in (conv(i, o, stride=2), GDN(o), _block(o), nn.LeakyReLU(0.1))),
+            conv(channels, channels, stride=2),
+        )
+        self.decoder = nn.Sequential(
+            deconv(channels, channels),
+            nn.LeakyReLU(0.1),
+            _block(channels),
+            igdn(channels),
+            *(layer for _ in range(2) for layer in (deconv(channels, channels), igdn(channels))),
+            deconv(channels, 2),
+        )
+        self.hyper_encoder = HyperEncoder(channels, hyper)
+        self.hyper_decoder = HyperDecoder(hyper, channels)
+        self.hyper_prior = FactorizedPrior(hyper, likelihood_bound)
+        self.law = law
+
+    def code(
+        self, flow: Tensor | None, batch: int, size: tuple[int, int], stream: SymbolStream
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Code ``flow`` (``None`` when reading); ``size`` is its ``(H, W)``.
+
+        Returns:
+            Decoded flow ``(B, 2, H, W)`` and bits by stream name.
+        """
+        y = None if stream.reads else self.encoder(flow)
+        z = None if stream.reads else self.hyper_encoder(y)
+        shape = (batch, self.hyper_prior.channels, size[0] // 64, size[1] // 64)
+        z_hat, hyper_bits = stream.code("motion_hyper", z, self.hyper_prior(shape))
+        with full_precision(z_hat):
+            scales, means = scales_and_means(self.hyper_decoder(z_hat))
+        y_hat, bits = stream.code("motion", y, self.law(scales, means))
+        return self.decoder(y_hat).float(), {"motion_hyper": hyper_bits, "motion": bits}
+
+
+def _block(channels: int) -> ResBlock:
+    return ResBlock(channels, start=False)

@@ -1,0 +1,36 @@
+"""Backward warping and resizing of flow."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lvc.layers.conv import full_precision
+
+
+def warp(x: Tensor, flow: Tensor) -> Tensor:
+    """Sample ``x`` where ``flow`` points: bilinear, border padding, computed in float32.
+
+    Args:
+        x: ``(B, C, H, W)`` reference.
+        flow: ``(B, 2, H, W)`` in pixels, channel 0 horizontal, from the target to the reference.
+
+    Returns:
+        ``(B, C, H, W)`` in float32.
+    """
+    height, width = x.shape[-2:]
+    with full_precision(x):
+        rows = torch.linspace(-1, 1, height, device=x.device)[:, None].expand(height, width)
+        columns = torch.linspace(-1, 1, width, device=x.device).expand(height, width)
+        scale = torch.tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)], device=x.device)
+        grid = torch.stack([columns, rows], -1) + flow.float().permute(0, 2, 3, 1) * scale
+        return F.grid_sample(x.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def halve(flow: Tensor) -> Tensor:
+    """Flow at half the size, in that size's pixels."""
+    return F.interpolate(flow, scale_factor=0.5, mode="bilinear", align_corners=False) / 2
+
+
+def double(flow: Tensor) -> Tensor:
+    """Flow at twice the size, in that size's pixels."""
+    return F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=False) * 2

@@ -1,0 +1,196 @@
+"""Exports: one safetensors file with weights, coding tables, model configuration and provenance.
+
+Loading one executes no code. Its digest names it in every bitstream made with it.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lvc.codec import VideoCodec
+from lvc.config.contract import build
+from lvc.config.model import ModelConfig
+from lvc.entropy.priors import EntropyModel
+from lvc.entropy.tables import CodingTables
+from lvc.errors import UserError
+from lvc.models.build import build_codec
+
+FORMAT = "lvc-export-1"
+
+
+@dataclass(frozen=True)
+class Export:
+    """A loaded export.
+
+    Attributes:
+        codec: The codec in eval mode, coding tables set.
+        config: Its model configuration.
+        info: ``model``, ``size``, ``digest`` (hexadecimal SHA-256), ``path`` and the ``provenance`` it was saved with.
+    """
+
+    codec: VideoCodec
+    config: Any
+    info: dict[str, Any]
+
+
+def save_export(path: Path | str, codec: VideoCodec, config: Any, provenance: dict[str, Any]) -> Path:
+    """Write ``codec`` to ``path``, complete or not at all.
+
+    Args:
+        path: Target file.
+        codec: The codec; its coding tables are made here if they are not set.
+        config: Its model configuration (a contract dataclass).
+        provenance: Plain containers: run configuration, seed, git revision, versions, metrics.
+
+    Raises:
+        UserError: If the path cannot be written.
+    """
+    path, was_training = Path(path), [m for m in codec.modules() if m.training]
+    codec.eval()
+    tensors = {f"weights.{n}": t.detach().cpu().contiguous() for n, t in codec.state_dict().items()}
+    for name, model in _entropy_models(codec):
+        tensors |= {f"tables.{name}.{key}": t for key, t in model.tables.tensors.items()}
+    for module in was_training:
+        module.training = True
+    header = {"format": FORMAT, "config": asdict(config), "provenance": provenance}
+    metadata = {"lvc": json.dumps(header, default=str), "digest": _digest(tensors, header["config"])}
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, part, metadata)
+        os.replace(part, path)
+    except (OSError, SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot write the export ({error})") from None
+    return path
+
+
+def load_export(path: Path | str, device: str = "cpu") -> Export:
+    """Load a codec, ready to code.
+
+    Raises:
+        UserError: No such file, not an export, or damaged; names the file.
+    """
+    path = Path(path)
+    header, digest, tensors = read_export(path)
+    config = build(ModelConfig, header["config"], f"{path}: model")
+    codec = build_codec(config)
+    weights = {n.removeprefix("weights."): t for n, t in tensors.items() if n.startswith("weights.")}
+    try:
+        codec.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(f"{path}: weights do not fit its model '{config.name}' ({_first_line(error)})") from None
+    codec.eval().requires_grad_(False).to(device)
+    for name, model in _entropy_models(codec):
+        model.tables = CodingTables.from_tensors(
+            {k: tensors[f"tables.{name}.{k}"] for k in ("counts", "sizes", "lows")}
+        )
+    info = {"model": config.name, "size": config.size, "digest": digest, "path": str(path)}
+    return Export(codec, config, info | {"provenance": header["provenance"]})
+
+
+def read_export(path: Path | str) -> tuple[dict[str, Any], str, dict[str, Tensor]]:
+    """Header, digest and tensors of an export.
+
+    Raises:
+        UserError: No such file, or not an export.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such export")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            if "lvc" not in metadata:
+                raise UserError(
+                    f"{path}: a safetensors file, but not an lvc export (see `python -m lvc import --help`)"
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except SafetensorError as error:
+        raise UserError(f"{path}: not an lvc export, or damaged ({_first_line(error)})") from None
+    header = json.loads(metadata["lvc"])
+    if header["format"] != FORMAT:
+        raise UserError(f"{path}: export format '{header['format']}', and this build reads '{FORMAT}'")
+    if metadata["digest"] != _digest(tensors, header["config"]):
+        raise UserError(f"{path}: damaged: its contents do not match its digest")
+    return header, metadata["digest"], tensors
+
+
+def load_parts(codec: VideoCodec, path: Path | str, parts: Sequence[str] = ()) -> list[str]:
+    """Load the weights of the named parts (all of them where none is named) from an export into ``codec``.
+
+    A codec's own export is matched by name; an export of a codec's part (its intra codec, its flow network) too.
+
+    Returns:
+        The parts that were loaded.
+
+    Raises:
+        UserError: If a named part, or any part at all, is not in the export or does not fit.
+    """
+    header, _, tensors = read_export(path)
+    weights = {n.removeprefix("weights."): t for n, t in tensors.items() if n.startswith("weights.")}
+    if header["config"]["name"].startswith("intra_") and "intra" not in codec.state_dict() and len(codec.parts) > 1:
+        weights = {f"intra.{name}": tensor for name, tensor in weights.items()}
+    loaded = []
+    for part in parts or codec.parts:
+        if part not in codec.parts:
+            raise UserError(f"{path}: the codec has no part '{part}'; choices are: {', '.join(codec.parts)}")
+        own = _part_tensors(codec, part)
+        fits = own and all(n in weights and weights[n].shape == t.shape for n, t in own.items())
+        if fits:
+            with torch.no_grad():
+                for name, tensor in own.items():
+                    tensor.copy_(weights[name])
+            loaded.append(part)
+        elif parts:
+            raise UserError(f"{path}: part '{part}' of '{header['config']['name']}' is missing or of another shape")
+    if not loaded:
+        raise UserError(f"{path}: no part of '{header['config']['name']}' fits; the codec has {', '.join(codec.parts)}")
+    for _, model in _entropy_models(codec):
+        model.tables = None
+    return loaded
+
+
+def load_starting_weights(codec: VideoCodec, config: Any) -> None:
+    """Load what ``model.weights``, ``model.intra.weights`` and ``model.flow.weights`` name."""
+    for path, parts in (
+        (getattr(config, "weights", None), ()),
+        (getattr(getattr(config, "intra", None), "weights", None), ("intra",)),
+        (getattr(getattr(config, "flow", None), "weights", None), ("flow",)),
+    ):
+        if path:
+            load_parts(codec, path, parts)
+
+
+def _part_tensors(codec: VideoCodec, part: str) -> dict[str, Tensor]:
+    """Parameters and buffers of a part under their names in the codec's state dict."""
+    inside = {id(t) for m in codec.parts[part] for t in (*m.parameters(), *m.buffers())}
+    return {n: t for n, t in codec.state_dict(keep_vars=True).items() if id(t) in inside}
+
+
+def _entropy_models(codec: VideoCodec) -> list[tuple[str, EntropyModel]]:
+    return [(name, m) for name, m in codec.named_modules() if isinstance(m, EntropyModel)]
+
+
+def _digest(tensors: dict[str, Tensor], config: dict[str, Any]) -> str:
+    """SHA-256 over names, shapes and bytes of all tensors, and the model's configuration."""
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[1] if len(lines) > 1 else lines[0]
