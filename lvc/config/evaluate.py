@@ -88,6 +88,8 @@ class EvaluateConfig:
     """Take results that `output` already holds for the same codec, sequence and protocol."""
     keep_streams: bool = False
     """Keep the bitstreams."""
+    device: str = "cpu"
+    """Where learned codecs run (cpu, cuda)."""
     threads: int | None = Field(None, ge=1)
     """CPU threads for torch; null leaves the default."""
 
@@ -95,9 +97,7 @@ class EvaluateConfig:
         if not self.exports and not self.codecs and not self.records:
             raise ConfigError("exports", "names nothing to evaluate: give exports, codecs or records")
         if self.labels and len(self.labels) != len(self.exports):
-            raise ConfigError(
-                "labels", f"has {len(self.labels)} names for {len(self.exports)} entries of exports"
-            )
+            raise ConfigError("labels", f"has {len(self.labels)} names for {len(self.exports)} entries of exports")
         for codec in self.codecs:
             if codec not in self.traditional:
                 choices = ", ".join(self.traditional) or "none"

@@ -74,9 +74,7 @@ def _delta(name: str, curve: tuple, anchor: tuple, method: Method) -> Delta:
         return Delta(None, 0.0, f"the curves share no range of {'quality' if axis else 'rate'}")
     import bjontegaard
 
-    value = getattr(bjontegaard, name)(
-        *anchor, *curve, method=method, require_matching_points=False, min_overlap=0
-    )
+    value = getattr(bjontegaard, name)(*anchor, *curve, method=method, require_matching_points=False, min_overlap=0)
     notes = [f"the curves overlap by only {overlap:.0%}"] if overlap < LEAST_OVERLAP else []
     fewest = min(len(curve[0]), len(anchor[0]))
     notes += [f"from {fewest} points, {USUAL} are usual"] if fewest < USUAL else []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lvc.evaluation.bdrate import Delta, Method, bd_psnr, bd_rate
+from lvc.evaluation.bdrate import Delta, Method, bd_psnr, bd_rate, rate_difference
 from lvc.evaluation.metrics import ms_ssim_db
 from lvc.evaluation.records import Record
 
@@ -81,6 +81,7 @@ class Comparison:
         mean_gain: Mean of the sequences' gains.
         curve_rate: BD-rate of the data set's mean curve.
         curve_gain: Gain of the data set's mean curve.
+        headline: `mean_rate`; where there is none, the mean over sequences of the points' rate differences.
     """
 
     codec: str
@@ -92,23 +93,46 @@ class Comparison:
     mean_gain: Delta
     curve_rate: Delta
     curve_gain: Delta
+    headline: Delta
 
 
 def compare(records: list[Record], codec: str, anchor: str, metric: str, method: Method) -> Comparison:
     """Both aggregations of a codec's deltas to the anchor."""
 
-    def deltas(sequence: str | None) -> tuple[Delta, Delta]:
+    def points(sequence: str | None) -> tuple[tuple[float, ...], ...]:
         one, other = (
             sequence_curve(records, name, sequence, metric) if sequence else mean_curve(records, name, metric)
             for name in (codec, anchor)
         )
-        points = (one.bpp, one.quality, other.bpp, other.quality)
-        return bd_rate(*points, method=method), bd_psnr(*points, method=method)
+        return one.bpp, one.quality, other.bpp, other.quality
 
-    each = {sequence: deltas(sequence) for sequence in sequences_of(records)}
-    rate, gain = ({s: pair[i] for s, pair in each.items()} for i in (0, 1))
-    curve = deltas(None)
-    return Comparison(codec, metric, method, rate, gain, _mean(rate), _mean(gain), *curve)
+    each = {sequence: points(sequence) for sequence in sequences_of(records)}
+    rate = {sequence: bd_rate(*four, method=method) for sequence, four in each.items()}
+    gain = {sequence: bd_psnr(*four, method=method) for sequence, four in each.items()}
+    mean = points(None)
+    return Comparison(
+        codec=codec,
+        metric=metric,
+        method=method,
+        rate=rate,
+        gain=gain,
+        mean_rate=_mean(rate),
+        mean_gain=_mean(gain),
+        curve_rate=bd_rate(*mean, method=method),
+        curve_gain=bd_psnr(*mean, method=method),
+        headline=_mean(rate) if _mean(rate).value is not None else _by_points(list(each.values()), _mean(rate)),
+    )
+
+
+def _by_points(sequences: list[tuple[tuple[float, ...], ...]], missing: Delta) -> Delta:
+    """What can be said without a BD-rate: the points' own rate differences to the anchor at equal quality."""
+    values = [rate_difference(*four) for four in sequences if four[0]]
+    values = [value for value in values if np.isfinite(value)]
+    if not values:
+        return missing
+    what = f"no BD-rate ({missing.note}): mean rate difference of its points at equal quality"
+    few = f", {len(values)} of {len(sequences)} sequences" if len(values) < len(sequences) else ""
+    return Delta(float(np.mean(values)), None, what + few)
 
 
 def _mean(deltas: dict[str, Delta]) -> Delta:

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -13,10 +12,12 @@ from lvc.evaluation.measure import Measurement, compare_frames
 from lvc.evaluation.metrics import to_tensor
 from lvc.evaluation.sequences import Source
 from lvc.evaluation.timing import Stopwatch
-from lvc.training.export import load_export
+from lvc.training.export import Export, load_export
 
 
-def measure_learned(path: Path, source: Source, protocol: ProtocolConfig, target: Path) -> Measurement:
+def measure_learned(
+    path: Path, source: Source, protocol: ProtocolConfig, target: Path, device: str = "cpu"
+) -> Measurement:
     """Encode a source to ``target``, decode it with a codec loaded anew, and measure what comes out.
 
     Decoded frames that differ from the encoder's reconstruction in a single bit are the measurement's error.
@@ -26,12 +27,13 @@ def measure_learned(path: Path, source: Source, protocol: ProtocolConfig, target
         source: What to code.
         protocol: Intra period and metrics.
         target: The bitstream's path.
+        device: Where the networks run.
     """
-    sent, stream_bits, encoding = _encode(path, source, protocol, target)
-    wrong, decoding = [], Stopwatch()
+    sent, stream_bits, encoding = _encode(load_export(path, device), source, protocol, target)
+    fresh, wrong, decoding = load_export(path, device), [], Stopwatch()
 
     def checked() -> Iterator[Tensor]:
-        for index, frame in enumerate(decoding.over(decode_video(target, load_export(path)))):
+        for index, frame in enumerate(decoding.over(decode_video(target, fresh))):
             if sent.get(index) != _digest(frame):
                 wrong.append(index)
             yield frame
@@ -50,15 +52,13 @@ def measure_learned(path: Path, source: Source, protocol: ProtocolConfig, target
 
 
 def _encode(
-    path: Path, source: Source, protocol: ProtocolConfig, target: Path
+    export: Export, source: Source, protocol: ProtocolConfig, target: Path
 ) -> tuple[dict[int, bytes], dict[str, float], float]:
     """Write the file; returns the reconstructions' digests by display index, bits by stream, and seconds."""
     reading, encoding = Stopwatch(), Stopwatch()
     frames = reading.over(to_tensor(frame) for frame in source.frames())
     sequence = source.sequence
-    coded = encode_video(
-        load_export(path), frames, target, sequence.fps, sequence.matrix, intra_period=protocol.intra_period
-    )
+    coded = encode_video(export, frames, target, sequence.fps, sequence.matrix, intra_period=protocol.intra_period)
     sent: dict[int, bytes] = {}
     stream_bits: dict[str, float] = {}
     for frame in encoding.over(coded):
@@ -71,21 +71,10 @@ def _encode(
 def _digest(frame: Tensor) -> bytes:
     """Equal for equal frames only; adding zero makes one zero of two."""
     values = (frame.detach() + 0.0).cpu().contiguous().numpy()
-    return hashlib.blake2b(
-        f"{values.shape}{values.dtype}".encode() + values.tobytes(), digest_size=16
-    ).digest()
+    return hashlib.blake2b(f"{values.shape}{values.dtype}".encode() + values.tobytes(), digest_size=16).digest()
 
 
 def _difference(wrong: list[int], count: int) -> str | None:
     if not wrong:
         return None
     return f"{len(wrong)} of {count} decoded frames differ from the encoder's, the first is frame {wrong[0]}"
-
-
-def describe_export(path: Path) -> dict[str, Any]:
-    """An export's facts, as :func:`lvc.training.export.load_export` gives them.
-
-    Raises:
-        UserError: When the file is missing or no export.
-    """
-    return dict(load_export(path).info)

@@ -65,7 +65,7 @@ class QualityMeter:
     @torch.inference_mode()
     def add(self, original: np.ndarray, decoded: Tensor) -> None:
         """Measure one frame: ``(H, W, 3)`` uint8 and its ``(1, 3, H, W)`` reconstruction, not rounded."""
-        reference, decoded = to_tensor(original), decoded.clamp(0, 1)
+        reference, decoded = to_tensor(original), decoded.detach().cpu().float().clamp(0, 1)
         self.psnr.append(psnr(reference, decoded))
         self.psnr_8bit.append(psnr(reference, (decoded * 255).round() / 255))
         if self.ms_ssim_missing is None:

@@ -88,6 +88,10 @@ class Record:
         """Name of the sequence."""
         return self.key.sequence
 
+    def renamed(self, codec: str, point: str) -> "Record":
+        """The same measurement under another curve's name."""
+        return replace(self, codec=codec, point=point)
+
 
 class RecordStore:
     """The records of one folder.

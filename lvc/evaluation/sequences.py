@@ -5,11 +5,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lvc.config.data import FolderConfig, SyntheticConfig, Vimeo90kConfig
 from lvc.config.evaluate import ProtocolConfig
 from lvc.errors import UserError
+
+if TYPE_CHECKING:
+    from lvc.datasets.sources import ClipSource
 
 
 @dataclass(frozen=True)
@@ -88,3 +94,34 @@ def check(sequence: Sequence, protocol: ProtocolConfig) -> Source:
             f"protocol.short=use takes what there is, protocol.frames=null takes every sequence whole"
         )
     return Source(sequence, count, shape[1], shape[0], digest.hexdigest())
+
+
+def open_sequences(config: FolderConfig | Vimeo90kConfig | SyntheticConfig) -> list[Sequence]:
+    """The sequences of a data set, in its order.
+
+    Raises:
+        UserError: When its folder is missing or empty, or a video cannot be opened.
+    """
+    from lvc.datasets.sources import open_source
+
+    clips = open_source(config)
+    if isinstance(config, FolderConfig):
+        return [_video(clips.name(i), path, config.matrix) for i, path in enumerate(clips.clips)]
+    return [_clip(clips, i) for i in range(len(clips))]
+
+
+def _video(name: str, path: Path, matrix: str) -> Sequence:
+    from lvc.datasets.video import VideoReader
+
+    reader = VideoReader(path, matrix)
+    return Sequence(name, reader.info.fps, reader.info.matrix, lambda: iter(reader))
+
+
+def _clip(clips: "ClipSource", index: int) -> Sequence:
+    """A clip of a set that says neither rate nor matrix, read frame by frame."""
+
+    def frames() -> Iterator[np.ndarray]:
+        for time in range(clips.length(index)):
+            yield clips.read(index, time, 1)[0]
+
+    return Sequence(clips.name(index), Fraction(25), "bt601", frames)

@@ -77,9 +77,7 @@ def _encode(
     except ValueError:  # what PyAV's error for an unknown codec is
         raise UserError(f"traditional: FFmpeg here has no encoder '{config.encoder}'") from None
     with av.open(str(target), "w", format="matroska") as container:
-        stream = container.add_stream(
-            config.encoder, rate=source.sequence.fps, options=_options(config, point)
-        )
+        stream = container.add_stream(config.encoder, rate=source.sequence.fps, options=_options(config, point))
         stream.height, stream.width = (side + side % 2 for side in (source.height, source.width))
         stream.pix_fmt, stream.codec_context.thread_count = "yuv420p", config.threads
         strip = BitStreamFilterContext(config.filter, stream) if config.filter else None
@@ -92,9 +90,7 @@ def _encode(
         yield False, len(stream.codec_context.extradata or b"")
 
 
-def _packets(
-    config: TraditionalConfig, stream: av.VideoStream, frame: av.VideoFrame | None
-) -> list[av.Packet]:
+def _packets(config: TraditionalConfig, stream: av.VideoStream, frame: av.VideoFrame | None) -> list[av.Packet]:
     try:
         packets = stream.encode(frame)
     except av.FFmpegError as error:
