@@ -129,7 +129,7 @@ def _by_points(sequences: list[tuple[tuple[float, ...], ...]], missing: Delta) -
     values = [rate_difference(*four) for four in sequences if four[0]]
     values = [value for value in values if np.isfinite(value)]
     if not values:
-        return missing
+        return Delta(None, None, f"{missing.note}; no point at a quality that the anchor covers")
     what = f"no BD-rate ({missing.note}): mean rate difference of its points at equal quality"
     few = f", {len(values)} of {len(sequences)} sequences" if len(values) < len(sequences) else ""
     return Delta(float(np.mean(values)), None, what + few)

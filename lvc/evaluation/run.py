@@ -88,11 +88,12 @@ def _record(config: EvaluateConfig, system: System, source: Source, store: Recor
     target = Path(f"{stem}{system.suffix}")
     try:
         measured = system.measure(source, target)
+        return store.write(_assemble(key, system, source, measured, stem), system.name), False
+    except OSError as error:
+        raise UserError(f"output: cannot write to {store.folder}: {error.strerror or error}") from None
     finally:
         if not config.keep_streams:
             target.unlink(missing_ok=True)
-    record = _assemble(key, system, source, measured, stem)
-    return store.write(record, system.name), False
 
 
 def _protocol(config: EvaluateConfig) -> dict:
