@@ -1,19 +1,11 @@
 """An evaluation: the whole of what `evaluate.py` composes."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field, field_validator
 
 from lvc.config.contract import ConfigError, build, contract
 from lvc.config.data import DatasetConfig
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-"""A list of strings; one string is a list of one."""
 
 
 @contract
@@ -62,21 +54,21 @@ class TraditionalConfig:
 class EvaluateConfig:
     """An evaluation of exports and traditional codecs on one data set."""
 
-    exports: Names = ()
+    exports: tuple[str, ...] = ()
     """Export files, as paths or globs; each entry's files are rate points."""
-    labels: Names = ()
+    labels: tuple[str, ...] = ()
     """A curve's name for each entry of `exports`; empty names curves by model and size."""
     dataset: DatasetConfig
     """Sequences."""
     protocol: ProtocolConfig
     """What is coded and measured."""
-    codecs: Names = ("x264", "x265")
+    codecs: tuple[str, ...] = ("x264", "x265")
     """Traditional codecs to run, by their names in `traditional`."""
     preset: str = "veryslow"
     """Preset that the table gives x264 and x265."""
     traditional: dict[str, TraditionalConfig] = Field(default_factory=dict)
     """Traditional codecs by name."""
-    records: Names = ()
+    records: tuple[str, ...] = ()
     """Folders of records measured earlier under the same protocol, to show beside."""
     anchor: str = "x265"
     """The curve that BD-rates are relative to."""
@@ -92,6 +84,12 @@ class EvaluateConfig:
     """Where learned codecs run (cpu, cuda)."""
     threads: int | None = Field(None, ge=1)
     """CPU threads for torch; null leaves the default."""
+
+    @field_validator("exports", "labels", "codecs", "records", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """One string is a list of one."""
+        return [value] if isinstance(value, str) else value
 
     def __post_init__(self):
         if not self.exports and not self.codecs and not self.records:

@@ -1,5 +1,6 @@
 """An evaluation from configuration to report."""
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -121,6 +122,7 @@ def _assemble(key: Key, system: System, source: Source, measured: Measurement, s
 
 def _write(config: EvaluateConfig, records: list[Record], output: Path) -> Results:
     try:
+        (output / "config.json").write_text(json.dumps(asdict(config), indent=1))
         write_csv(records, output / "results.csv")
         return write_results(records, config.anchor, config.bd_methods, output)
     except OSError as error:
