@@ -1,0 +1,36 @@
+import pytest
+
+from lvc.config.contract import ConfigError
+from lvc.config.evaluate import build_evaluation
+
+
+def built(**changes):
+    given = {
+        "dataset": {"name": "folder", "path": "videos"},
+        "protocol": {"name": "ip32"},
+        "traditional": {"x265": {"encoder": "libx265", "points": [22, 27]}},
+        "codecs": ["x265"],
+        "output": "out",
+    }
+    return build_evaluation({**given, **changes})
+
+
+def test_one_export_needs_no_list():
+    assert built(exports="runs/*/codec.safetensors").exports == ("runs/*/codec.safetensors",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"codecs": ["x266"]}, "codecs: 'x266' is not in traditional; choices are: x265"),
+        ({"codecs": []}, "exports: names nothing to evaluate"),
+        ({"labels": ["a"]}, "labels: has 1 names for 0 entries of exports"),
+        ({"protocol": {"name": "x", "intra_period": 0}}, "protocol.intra_period"),
+        ({"protocol": {"name": "x", "metrics": ["ms_ssim"]}}, "protocol.metrics: needs 'psnr'"),
+        ({"traditional": {"x265": {"encoder": "libx265", "points": []}}}, "traditional.x265.points"),
+        ({"codec": "x265"}, "codec: unknown option; did you mean 'codecs'?"),
+    ],
+)
+def test_a_wrong_option_is_named(changes, message):
+    with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
+        built(**changes)
