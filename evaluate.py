@@ -17,7 +17,7 @@ COMMON = (
     "traditional.<name>.points",
     "traditional.<name>.options",
     "records",
-    "anchor",
+    "bdrate.anchor",
     "output",
     "reuse",
     "keep_streams",

@@ -51,6 +51,20 @@ class TraditionalConfig:
 
 
 @contract
+class BDRateConfig:
+    """How curves are compared."""
+
+    anchor: str = "x265"
+    """The curve that BD-rates are relative to."""
+    methods: tuple[Literal["akima", "cubic", "pchip"], ...] = ("akima", "cubic", "pchip")
+    """Interpolations; the first is the one shown per sequence."""
+
+    def __post_init__(self):
+        if not self.methods:
+            raise ConfigError("methods", "needs at least one of akima, cubic, pchip")
+
+
+@contract
 class EvaluateConfig:
     """An evaluation of exports and traditional codecs on one data set."""
 
@@ -70,10 +84,8 @@ class EvaluateConfig:
     """Traditional codecs by name."""
     records: tuple[str, ...] = ()
     """Folders of records measured earlier under the same protocol, to show beside."""
-    anchor: str = "x265"
-    """The curve that BD-rates are relative to."""
-    bd_methods: tuple[Literal["akima", "cubic", "pchip"], ...] = ("akima", "cubic", "pchip")
-    """Interpolations of the BD-rate; the first is the one shown per sequence."""
+    bdrate: BDRateConfig = BDRateConfig()
+    """How curves are compared."""
     output: str
     """Folder of records, tables, plots and the report."""
     reuse: bool = True
@@ -100,8 +112,6 @@ class EvaluateConfig:
             if codec not in self.traditional:
                 choices = ", ".join(self.traditional) or "none"
                 raise ConfigError("codecs", f"'{codec}' is not in traditional; choices are: {choices}")
-        if not self.bd_methods:
-            raise ConfigError("bd_methods", "needs at least one of akima, cubic, pchip")
 
 
 def build_evaluation(data: dict[str, Any]) -> EvaluateConfig:

@@ -130,15 +130,15 @@ def _by_points(sequences: list[tuple[tuple[float, ...], ...]], missing: Delta) -
     values = [value for value in values if np.isfinite(value)]
     if not values:
         return Delta(None, None, f"{missing.note}; no point at a quality that the anchor covers")
-    what = f"no BD-rate ({missing.note}): mean rate difference of its points at equal quality"
+    what = f"no BD-rate ({missing.note}): rate difference at equal quality (PCHIP)"
     few = f", {len(values)} of {len(sequences)} sequences" if len(values) < len(sequences) else ""
     return Delta(float(np.mean(values)), None, what + few)
 
 
 def _mean(deltas: dict[str, Delta]) -> Delta:
     values = [d.value for d in deltas.values() if d.value is not None]
-    if not values:
-        return Delta(None, None, next((d.note for d in deltas.values()), "no sequences"))
+    if not values or len(deltas) == 1:
+        return next(iter(deltas.values()), Delta(None, None, "no sequences"))
     few = f"mean of {len(values)} of {len(deltas)} sequences" if len(values) < len(deltas) else None
     careful = sum(d.value is not None and d.note is not None for d in deltas.values())
     noted = f"{careful} of {len(values)} values carry a note" if careful else None
@@ -148,6 +148,12 @@ def _mean(deltas: dict[str, Delta]) -> Delta:
 def sequences_of(records: list[Record]) -> list[str]:
     """Names of the sequences, sorted."""
     return sorted({r.sequence for r in records})
+
+
+def mean_title(records: list[Record]) -> str:
+    """What the data set's mean is over, in words."""
+    count = len(sequences_of(records))
+    return f"Mean over {count} sequence{'s' * (count != 1)}"
 
 
 def codecs_of(records: list[Record]) -> list[str]:

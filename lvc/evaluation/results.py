@@ -14,6 +14,7 @@ from lvc.evaluation.curves import (
     codecs_of,
     compare,
     mean_curve,
+    mean_title,
     sequence_curve,
     sequences_of,
 )
@@ -45,7 +46,7 @@ class Results:
 
     def table(self) -> str:
         """Rates, qualities and BD-rates as text."""
-        lines = [f"mean over {len(sequences_of(self.records))} sequences", *self._points()]
+        lines = [mean_title(self.records), *self._points()]
         return "\n".join(lines + (["", *self._rates()] if self.comparisons else []))
 
     def headline(self, codec: str, metric: str) -> Delta | None:
@@ -102,7 +103,7 @@ def _draw(records: list[Record], metrics: list[str], folder: Path) -> dict[tuple
         for sequence in [None, *sequences]:
             if sequence is None:
                 curves = {codec: mean_curve(records, codec, metric) for codec in codecs}
-                title = f"Mean over {len(sequences)} sequences"
+                title = mean_title(records)
             else:
                 curves = {codec: sequence_curve(records, codec, sequence, metric) for codec in codecs}
                 title = sequence

@@ -42,7 +42,7 @@ def evaluate(config: EvaluateConfig, say: Callable[[str], None] = print) -> Path
     store = RecordStore(output / "records")
     systems = find_systems(config)
     earlier = [record for folder in config.records for record in load_records(Path(folder))]
-    _check_anchor(config.anchor, [s.codec for s in systems] + [r.codec for r in earlier])
+    _check_anchor(config.bdrate.anchor, [s.codec for s in systems] + [r.codec for r in earlier])
     sources = [check(sequence, config.protocol) for sequence in open_sequences(config.dataset)]
     records = _measure_all(config, systems, sources, store, say) + earlier
     check_comparable(records)
@@ -55,7 +55,7 @@ def evaluate(config: EvaluateConfig, say: Callable[[str], None] = print) -> Path
 
 def _check_anchor(anchor: str, codecs: list[str]) -> None:
     if anchor not in codecs:
-        raise UserError(f"anchor: '{anchor}' is not evaluated; choices are: {', '.join(dict.fromkeys(codecs))}")
+        raise UserError(f"bdrate.anchor: '{anchor}' is not evaluated; choices are: {', '.join(dict.fromkeys(codecs))}")
 
 
 def _measure_all(
@@ -124,7 +124,7 @@ def _write(config: EvaluateConfig, records: list[Record], output: Path) -> Resul
     try:
         (output / "config.json").write_text(json.dumps(asdict(config), indent=1))
         write_csv(records, output / "results.csv")
-        return write_results(records, config.anchor, config.bd_methods, output)
+        return write_results(records, config.bdrate.anchor, config.bdrate.methods, output)
     except OSError as error:
         raise UserError(f"output: cannot write to {output}: {error.strerror}") from None
 

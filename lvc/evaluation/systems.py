@@ -119,11 +119,17 @@ def _describe(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any
 
 
 def _loss(provenance: dict[str, Any]) -> dict[str, Any]:
-    """The loss that an export was trained with: the first mapping inside its provenance that has a lambda."""
-    if "lmbda" in provenance:
-        return provenance
-    inner = [_loss(value) for value in provenance.values() if isinstance(value, dict)]
-    return next((loss for loss in inner if loss), {})
+    """The loss an export was trained with: the outermost mapping of its provenance that has a lambda.
+
+    A run's own loss lies further out than what its stages say in their place.
+    """
+    level = [provenance]
+    while level:
+        found = next((mapping for mapping in level if mapping.get("lmbda") is not None), None)
+        if found:
+            return found
+        level = [value for mapping in level for value in mapping.values() if isinstance(value, dict)]
+    return {}
 
 
 def _point(facts: dict[str, Any], settings: dict[str, Any], taken: set[str]) -> str:

@@ -31,7 +31,9 @@ def tiny_exports(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports")
     for seed, lmbda in enumerate((256.0, 2048.0)):
         torch.manual_seed(seed)
-        provenance = {"config": {"loss": {"lmbda": lmbda, "metric": "mse"}}}
+        stages = {"joint": {"loss": {"lmbda": None, "metric": None}}, "last": {"loss": {"lmbda": 1.0}}}
+        loss = {"lmbda": lmbda, "metric": "mse"}
+        provenance = {"config": {"schedule": {"stages": stages}, "loss": loss}}
         save_export(folder / f"{lmbda:g}" / "codec.safetensors", build_codec(config), config, provenance)
     return folder
 

@@ -34,3 +34,13 @@ def test_one_export_needs_no_list():
 def test_a_wrong_option_is_named(changes, message):
     with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
         built(**changes)
+
+
+@pytest.mark.parametrize("protocol", ["ip32", "ip12"])
+def test_the_shipped_configuration_is_valid(protocol):
+    compose = pytest.importorskip("lvc.config.compose").compose
+    config = build_evaluation(compose("evaluate", [f"protocol={protocol}", "preset=fast", "exports=a/*.safetensors"]))
+    assert config.protocol.name == protocol
+    assert config.traditional["x264"].options["g"] == config.protocol.intra_period == int(protocol[2:])
+    assert config.traditional["x265"].options["preset"] == "fast"
+    assert set(config.codecs) == {"x264", "x265"} and {"svtav1", "vp9"} <= set(config.traditional)

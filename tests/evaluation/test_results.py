@@ -37,7 +37,7 @@ def test_the_report_says_what_was_found(written):
 
 def test_the_table_on_the_screen(written):
     text = written.table()
-    assert "mean over 2 sequences" in text
+    assert "Mean over 2 sequences" in text
     assert re.search(r"codec <1> +−2\d\.\d %", text)
 
 

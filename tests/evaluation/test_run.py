@@ -49,7 +49,7 @@ def test_everything_is_written(videos, tiny_exports, tmp_path):
 
 
 def test_an_interrupted_evaluation_goes_on(videos, tmp_path):
-    config, said = configured(videos, tmp_path, codecs=["x264"], anchor="x264"), []
+    config, said = configured(videos, tmp_path, codecs=["x264"], bdrate={"anchor": "x264"}), []
 
     def stop_after_two(line):
         if line.startswith("[2/"):
@@ -80,7 +80,7 @@ def test_records_of_another_protocol_are_refused(videos, tmp_path):
     [
         ({"exports": "nowhere/*.safetensors"}, r"exports: no file matches 'nowhere/\*.safetensors'"),
         ({"exports": "nowhere.safetensors"}, "exports: no export at nowhere.safetensors"),
-        ({"anchor": "hm"}, "anchor: 'hm' is not evaluated; choices are: x264, x265"),
+        ({"bdrate": {"anchor": "hm"}}, "bdrate.anchor: 'hm' is not evaluated; choices are: x264, x265"),
         ({"protocol": protocol(frames=7)}, "first: has 6 frames and protocol.frames is 7"),
         ({"dataset": {"name": "folder", "path": "nowhere"}}, "nowhere"),
         ({"records": ["nowhere"]}, "nowhere holds no evaluation records"),
