@@ -28,9 +28,7 @@ from lvc.config.help import help_page
 from lvc.errors import UserError
 
 
-def compose(
-    config_name: str, overrides: Sequence[str] = (), directory: str | Path | None = None
-) -> dict[str, Any]:
+def compose(config_name: str, overrides: Sequence[str] = (), directory: str | Path | None = None) -> dict[str, Any]:
     """Compose a configuration as plain containers, with every interpolation resolved.
 
     Args:
@@ -71,24 +69,26 @@ def run_main(
         try:
             _check(args, config_name, build)
         except UserError as error:
-            sys.exit(_report(error))
-    failures: list[int] = []
+            _report(error)
+            sys.exit(2)
+    failures: list[UserError] = []
 
     def task(config: DictConfig) -> None:
         try:
             data = _in_its_folder(_plain(config))
             run(build(data), data)
         except UserError as error:
-            failures.append(_report(error))
+            failures.append(error)
+            _report(error)
 
     hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(task)()
-    sys.exit(max(failures, default=0))
+    if failures:
+        sys.exit(2)
 
 
-def _report(error: UserError) -> int:
-    """Print a mistake as one line and return the exit code."""
-    print(" ".join(str(error).split()), file=sys.stderr)
-    return 2
+def _report(error: UserError) -> None:
+    """Print a mistake as one line."""
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
 
 
 def _check(args: Any, config_name: str, build: Callable[[dict[str, Any]], Any]) -> None:
@@ -111,9 +111,7 @@ def _members(name: str, overrides: list[str], multirun: bool) -> Iterator[list[s
     if not multirun and settings.mode != RunMode.MULTIRUN:
         for override in parsed:
             if override.is_sweep_override():
-                raise ConfigError(
-                    override.key_or_group, "several values need -m; quote a value that holds a comma"
-                )
+                raise ConfigError(override.key_or_group, "several values need -m; quote a value that holds a comma")
         yield fixed
         return
     basic = settings.sweeper._target_.endswith(".BasicSweeper")

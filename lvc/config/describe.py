@@ -92,9 +92,7 @@ def _words(type_: Any, limits: list[Any] = ()) -> str:
 def _bounds(limits: list[Any]) -> str:
     """The limits of a number: ``, at least 1``."""
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "multiple_of": "a multiple of"}
-    found = [
-        f"{said} {getattr(m, name):g}" for m in limits for name, said in words.items() if hasattr(m, name)
-    ]
+    found = [f"{said} {getattr(m, name):g}" for m in limits for name, said in words.items() if hasattr(m, name)]
     return "".join(f", {limit}" for limit in found)
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_LINE = re.compile(r"^  - (?P<name>[\w/]+): (?P<default>\w+) +# (?P<meaning>.+)$", re.MULTILINE)
+_LINE = re.compile(r"^  - (?P<name>[\w/]+): (?P<default>\w+)(?: +# (?P<meaning>.+))?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ def conf_dir() -> Path:
 
 
 def offered(config_name: str) -> list[Group]:
-    """The groups in the defaults list of ``config_name`` that a comment there describes."""
+    """The groups in the defaults list of ``config_name``, each with the comment beside it."""
     text = (conf_dir() / f"{config_name}.yaml").read_text(encoding="utf-8")
-    found = (match.groupdict() for match in _LINE.finditer(text))
+    found = (match.groupdict(default="") for match in _LINE.finditer(text))
     return [Group(**match, choices=choices(match["name"])) for match in found]
 
 

@@ -23,16 +23,17 @@ def help_page(config_name: str, contract: type | None, common: Sequence[str]) ->
         contract: The contract whose field descriptions are shown.
         common: Keys of the fields that are shown.
     """
-    words = OmegaConf.load(conf_dir() / f"{config_name}.yaml").hydra.help
+    own = OmegaConf.load(conf_dir() / f"{config_name}.yaml")
+    header, footer = (OmegaConf.select(own, f"hydra.help.{part}", default="") for part in ("header", "footer"))
     script = f"python {config_name}.py"
-    parts = [f"{words.header}", f"usage: {script} [group=choice ...] [option=value ...] [flags]"]
+    parts = [header, f"usage: {script} [group=choice ...] [option=value ...] [flags]"]
     parts.append("Groups (default first):\n" + "\n".join(map(_group, offered(config_name))))
     if contract is not None and common:
         known = {entry.key: entry for entry in reversed(list(entries(contract)))}
         rows = [_row(key, f"{known[key].meaning} [{known[key].type}]") for key in common]
         parts.append("Options most used (docs/configuration.md has them all):\n" + "\n".join(rows))
-    parts += [f"Flags:\n{_FLAGS}", f"Examples:\n{_indented(words.footer)}"]
-    return "\n\n".join(parts).replace("\\|", "|")
+    parts += [f"Flags:\n{_FLAGS}", f"Examples:\n{_indented(footer)}" if footer else ""]
+    return "\n\n".join(filter(None, parts)).replace("\\|", "|")
 
 
 def _group(group: Group) -> str:

@@ -29,25 +29,36 @@ python train.py model=dcvc_tcm size=tiny schedule=tcm_short loss.lmbda=512 sched
 - `-m` runs every combination of values: `python train.py -m loss.lmbda=256,512,1024,2048`, or `sweep=lambda`.
 - A run lives in `dir`: `runs/NAME`, or `$LVC_RUNS/NAME`. The same command finds it again. The members of a
   multirun live there too, each in a folder named after those of its values that the name does not tell.
+- `validation` has the options of `dataset`.
 """
 
 
+ENTRY_POINTS = (("train", RunConfig),)
+"""Every entry point's file in ``conf/``, and the contract of what it composes."""
+
+
+def document() -> str:
+    """The whole reference as Markdown."""
+    return "\n".join([_INTRO, *(page(name, contract) for name, contract in ENTRY_POINTS)])
+
+
 def page(config_name: str, contract: type) -> str:
-    """The reference of an entry point as Markdown.
+    """The groups and options of one entry point as Markdown.
 
     Args:
         config_name: The entry point's file in ``conf/``.
         contract: The dataclass of what it composes.
     """
-    lines = [_INTRO, "## Groups\n", "| Group | Chooses | Choices (default first) |", "| --- | --- | --- |"]
+    title = f"## Groups of `{config_name}.py`\n"
+    lines = [title, "| Group | Chooses | Choices (default first) |", "| --- | --- | --- |"]
     lines += _group_rows(config_name)
     found = [entry for entry in entries(contract) if not entry.key.startswith("validation.")]
     for section in dict.fromkeys(entry.section for entry in found):
         name, kind = section
-        title = f"`{name}={kind}`" if kind else f"`{name}`" if name else "The run"
+        title = f"`{name}={kind}`" if kind else f"`{name}`" if name else f"Options of `{config_name}.py`"
         lines += [f"\n## {title}\n", "| Option | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
         lines += [_option_row(entry) for entry in found if entry.section == section]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
 
 
 def _group_rows(config_name: str) -> Iterator[str]:
@@ -63,4 +74,4 @@ def _option_row(entry: Entry) -> str:
 
 
 if __name__ == "__main__":
-    print(page("train", RunConfig))
+    print(document(), end="")

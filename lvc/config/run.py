@@ -96,7 +96,7 @@ def build_run(data: dict[str, Any]) -> RunConfig:
         run = build(RunConfig, data)
         for name in run.schedule.running:
             stage, dataset = run.schedule.stages[name], stage_dataset(run, name)
-            check_stage(f"schedule.stages.{name}", stage, run.model, dataset)
+            check_stage(f"schedule.stages.{name}", stage, run.model, dataset, run.loss.metric)
     except ConfigError as error:
         raise _as_typed(error, data["schedule"]) from None
     return run

@@ -44,11 +44,7 @@ def _set_fields(data: Any) -> Any:
 
 def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """``over`` on top of ``under``, mapping by mapping."""
-    both = {
-        k: merged(under[k], v)
-        for k, v in over.items()
-        if isinstance(v, dict) and isinstance(under.get(k), dict)
-    }
+    both = {k: merged(under[k], v) for k, v in over.items() if isinstance(v, dict) and isinstance(under.get(k), dict)}
     return {**under, **over, **both}
 
 
