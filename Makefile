@@ -1,0 +1,45 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both install into .venv first, with pinned versions.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help demo test lint format docs benchmarks clean
+
+help:
+	@echo "make demo        train, export, encode, decode and measure a small codec; writes a report"
+	@echo "make test        run the tests"
+	@echo "make lint        check formatting and style"
+	@echo "make format      put formatting and style right"
+	@echo "make docs        write the configuration reference from the contract"
+	@echo "make benchmarks  time and weigh everything; JSON in benchmarks/results"
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet --no-build-isolation --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash demo/run.sh
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(INSTALLED)
+	$(BIN)/python -m lvc.config.reference > docs/configuration.md
+
+benchmarks: $(INSTALLED)
+	for name in startup range_coding decode train_step train_memory loading; do \
+		$(BIN)/python -W ignore benchmarks/$$name.py --out benchmarks/results/$$name.json || exit 1; done
+
+clean:
+	rm -rf $(VENV) runs demo/out
