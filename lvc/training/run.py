@@ -6,6 +6,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
 from lvc.config.data import AugmentConfig
 from lvc.config.run import RunConfig, TrainerConfig, stage_dataset
@@ -101,6 +102,8 @@ class Run:
         total = stage_batches(stage, len(loader), self.config.trainer.max_batches)
         module = StageModule(self.codec, self.config, name, total, self.state.step)
         batches = StageBatches(loader, total, min(done, total), repeat_first=self.config.trainer.overfit)
+        if done and trainer.is_global_zero:
+            print(f"continuing stage '{name}' after batch {done} of {total}", flush=True)
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
         self._finish_stage(module, trainer)
 
@@ -132,7 +135,7 @@ class Run:
             logger=loggers,
             callbacks=callbacks,
             plugins=[checkpoints.AtomicCheckpointIO()],
-            profiler=options.profiler,
+            profiler=_profiler(options.profiler, self.folder / "profile", name),
             deterministic=options.deterministic,
             benchmark=not options.deterministic,
             default_root_dir=self.folder,
@@ -231,6 +234,15 @@ def _strategy(options: TrainerConfig) -> str:
     if devices == "auto":
         devices = 1 if options.accelerator == "cpu" else torch.cuda.device_count()
     return "auto" if str(devices) in ("0", "1") else "ddp_find_unused_parameters_true"
+
+
+def _profiler(kind: str | None, folder: Path, stage: str) -> Profiler | None:
+    """Lightning's profiler of that kind, writing one report per stage."""
+    if kind is None:
+        return None
+    classes = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
+    folder.mkdir(parents=True, exist_ok=True)
+    return classes[kind](dirpath=folder, filename=stage)
 
 
 def _summary(record: dict[str, Any]) -> dict[str, float]:

@@ -125,3 +125,10 @@ def test_impossible_plans_are_refused_before_the_first_step(tiny):
         run, data = tiny(**changes)
         with pytest.raises(UserError, match=message):
             train(run, data)
+
+
+def test_profiler_writes_a_report_per_stage(tiny):
+    run, data = tiny(trainer={"profiler": "simple"})
+    train(run, data)
+    (report,) = Path(run.dir, "profile").iterdir()
+    assert "run_training_batch" in report.read_text()
