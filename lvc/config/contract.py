@@ -1,6 +1,7 @@
 """Frozen dataclasses that check a composed configuration and name the full key of what is wrong."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, get_args
@@ -12,7 +13,12 @@ from lvc.errors import UserError
 
 T = TypeVar("T")
 
-_CONFIG = ConfigDict(extra="forbid", use_attribute_docstrings=True, arbitrary_types_allowed=False)
+_CONFIG = ConfigDict(
+    extra="forbid",
+    use_attribute_docstrings=True,
+    arbitrary_types_allowed=False,
+    coerce_numbers_to_str=True,  # `name=2024` is read as a number
+)
 
 
 def contract(cls: type[T]) -> type[T]:
@@ -68,12 +74,17 @@ def _one_line(cls: Any, path: str, error: ValidationError) -> ConfigError:
         tag = f"'{context['tag']}' is not one of " if "tag" in context else "needs one of "
         tags = ", ".join(repr(t) for t in sorted(_tagged(members)))
         return ConfigError(f"{key}.name" if key else "name", tag + tags)
-    message = first["msg"][0].lower() + first["msg"][1:]
-    return ConfigError(key, f"{message}, got {first['input']!r}")
+    return ConfigError(key, f"{_in_yaml_words(first['msg'])}, got {first['input']!r}")
+
+
+def _in_yaml_words(message: str) -> str:
+    """A message of pydantic's in the words of a configuration file."""
+    message = re.sub(r"dictionary( or an instance of \w+)?", "mapping", message).replace("tuple", "list")
+    return message[0].lower() + message[1:]
 
 
 def _walk(cls: Any, location: list[str]) -> tuple[list[str], list[type]]:
-    """The user's own words in a pydantic location (union tags left out), and the contracts at its last step."""
+    """The keys in a pydantic location (union tags left out), and the contracts at its last step."""
     members, here, parts = _members(cls), _members(cls), []
     for part in location:
         if len(members) > 1 and part in _tagged(members):

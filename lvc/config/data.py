@@ -1,6 +1,6 @@
 """What a data set may be configured to."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,7 +26,7 @@ class FolderConfig:
     name: Literal["folder"]
     """Data set name."""
     path: str
-    """The folder."""
+    """Folder of the data set."""
     pattern: str = "*"
     """Only entries whose name matches this glob."""
     clip_frames: int | None = Field(None, ge=1)
@@ -44,6 +44,9 @@ class FolderConfig:
 @contract
 class Vimeo90kConfig:
     """Vimeo-90K septuplets in their official layout."""
+
+    height: ClassVar[int] = 256
+    width: ClassVar[int] = 448
 
     name: Literal["vimeo90k"]
     """Data set name."""

@@ -22,7 +22,7 @@ class EntropyConfig:
     """Quantisation and likelihood settings shared by all latents of a codec."""
 
     quantization: Literal["mixed", "noise", "straight_through"] = "mixed"
-    """What training does instead of rounding: `mixed` decodes straight-through rounded latents and rates noisy ones."""
+    """For rounding, in training: `mixed` decodes straight-through rounded latents and rates noisy ones."""
     likelihood_bound: float = Field(1e-9, gt=0, lt=1e-2)
     """Smallest probability the rate estimate gives a symbol."""
 
@@ -55,13 +55,13 @@ class ContextUse:
     """Where the temporal contexts are re-filled (Table VII of DCVC-TCM)."""
 
     encoder: bool = True
-    """Contextual encoder."""
+    """Re-fill the contexts into the contextual encoder."""
     decoder: bool = True
-    """Contextual decoder."""
+    """Re-fill them into the contextual decoder."""
     generator: bool = True
-    """Frame generator."""
+    """Re-fill them into the frame generator."""
     entropy: bool = True
-    """Entropy model, through the temporal prior."""
+    """Re-fill them into the entropy model, through the temporal prior."""
 
 
 @contract
@@ -69,11 +69,11 @@ class ExtraBlocks:
     """Residual blocks added to a module (Table IX of DCVC-TCM)."""
 
     extractor: int = Field(0, ge=0)
-    """Per level of the feature extractor (fe)."""
+    """Residual blocks added per level of the feature extractor (fe)."""
     refinement: int = Field(0, ge=0)
-    """Per context refinement (cr)."""
+    """Residual blocks added per context refinement (cr)."""
     generator: int = Field(0, ge=0)
-    """In the frame generator (fg)."""
+    """Residual blocks added to the frame generator (fg)."""
 
 
 @contract
@@ -81,7 +81,7 @@ class SpyNetConfig:
     """Optical flow: a pyramid of small networks, coarse to fine."""
 
     levels: int = Field(4, ge=1, le=6)
-    """Pyramid levels."""
+    """Levels of the flow pyramid."""
     widths: tuple[int, int, int, int] = (32, 64, 32, 16)
     """Channels between the five 7x7 convolutions of a level."""
     weights: str | None = None
@@ -131,7 +131,7 @@ class DCVCTCMConfig:
     flow: SpyNetConfig = SpyNetConfig()
     """Motion estimation."""
     compat: Literal["lvc", "official"] = "lvc"
-    """`official`: scale bound, likelihood floor and coding tables of the released code, for imported checkpoints."""
+    """`official`: scale bound, likelihood floor and tables of the released code, for imported checkpoints."""
     entropy: EntropyConfig = EntropyConfig()
     """Quantisation and likelihood."""
     structure: LowDelayConfig = LowDelayConfig()

@@ -7,8 +7,11 @@ from pydantic import Field
 
 from lvc.config.contract import ConfigError, build, contract
 from lvc.config.data import DatasetConfig
+from lvc.config.feasible import check_stage
 from lvc.config.model import ModelConfig
-from lvc.config.schedule import ScheduleConfig, StageConfig
+from lvc.config.schedule import ScheduleConfig
+from lvc.config.spread import merged, spread_all
+from lvc.config.trainer import LoggerConfig, OptimizerConfig, TrainerConfig
 
 
 @contract
@@ -20,83 +23,11 @@ class LossConfig:
     lmbda: float = Field(1024, gt=0)
     """Weight of the distortion; `loss.choices` lists the paper's."""
     choices: tuple[float, ...] = ()
-    """The paper's lambda set, for sweeps; a lambda outside it is allowed."""
-
-
-@contract
-class OptimizerConfig:
-    """Any optimiser of torch.optim by name; the learning rate is the stage's."""
-
-    name: Literal["AdamW", "Adam", "SGD"] = "AdamW"
-    """Class in torch.optim."""
-    kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Its other arguments (weight_decay, betas, ...)."""
-
-
-@contract
-class TrainerConfig:
-    """How a stage is run, on whatever hardware."""
-
-    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    """Lightning accelerator."""
-    devices: int | str = "auto"
-    """Number of devices, or `auto`."""
-    strategy: str = "auto"
-    """Lightning strategy."""
-    workers: int = Field(2, ge=0)
-    """Data-loading processes."""
-    threads: int | None = Field(None, ge=1)
-    """CPU threads for torch; null leaves the default."""
-    channels_last: bool = False
-    """Keep activations in channels-last order (faster convolutions)."""
-    compile: bool = False
-    """Compile the frame step with torch.compile (GPU)."""
-    deterministic: bool = False
-    """Deterministic kernels only."""
-    progress: bool = True
-    """Progress bar."""
-    log_every: int = Field(50, ge=1)
-    """Batches between logged training metrics."""
-    validate_every: int | None = Field(None, ge=1)
-    """Batches between validations; null validates at every stage's end only."""
-    checkpoint_every: int = Field(500, ge=1)
-    """Batches between checkpoints of the running stage."""
-    pictures: int = Field(2, ge=0)
-    """Validation clips shown as picture panels."""
-    validation_clips: int | None = Field(None, ge=1)
-    """At most so many validation clips; null takes all."""
-    validation_frames: int = Field(6, ge=1)
-    """Frames coded per validation clip."""
-    max_skipped: int = Field(20, ge=1)
-    """Non-finite steps in a row after which the run stops."""
-    max_batches: int | None = Field(None, ge=1)
-    """Batches per stage at most, for debugging."""
-    overfit: bool = False
-    """Train on the first batch only, without augmentation, for debugging."""
-    profiler: Literal["simple", "advanced", "pytorch"] | None = None
-    """Lightning profiler."""
-
-
-@contract
-class LoggerConfig:
-    """Where metrics and pictures go."""
-
-    csv: bool = True
-    """`metrics.csv` in the run's folder, pictures beside it."""
-    tensorboard: bool = False
-    """TensorBoard event files in the run's folder."""
-    wandb: bool = False
-    """Weights & Biases."""
-    project: str = "lvc"
-    """wandb project."""
-    entity: str | None = None
-    """wandb team or user."""
-    group: str | None = None
-    """wandb group, to hold the members of a sweep together."""
-    tags: tuple[str, ...] = ()
-    """wandb tags."""
-    mode: Literal["online", "offline"] = "offline"
-    """wandb mode; `offline` needs no account and is synchronised later with `wandb sync`."""
+    """The paper's lambda set, for sweeps (`sweep=lambda`); a lambda outside it is allowed."""
+    mse_lmbda: float | None = Field(None, gt=0)
+    """Lambda of the MSE beside this loss: of motion stages, and of the run that MS-SSIM starts from."""
+    ms_ssim_lmbda: float | None = Field(None, gt=0)
+    """Lambda of the MS-SSIM beside this loss: of a stage that fine-tunes for it."""
 
 
 @contract
@@ -137,10 +68,10 @@ class RunConfig:
     """Training clips."""
     validation: DatasetConfig | None = None
     """Validation clips; null validates on the training set's first clips."""
-    schedule: ScheduleConfig
-    """The training plan."""
     loss: LossConfig
     """Distortion and lambda."""
+    schedule: ScheduleConfig
+    """The training plan."""
     optimizer: OptimizerConfig
     """Optimiser."""
     trainer: TrainerConfig
@@ -154,54 +85,29 @@ class RunConfig:
 def build_run(data: dict[str, Any]) -> RunConfig:
     """Build and check a whole run from the composed configuration as plain containers.
 
-    `schedule.all` is spread over the stages first, so that what a stage says is what it does.
+    `schedule.all` is spread over the stages first and loss terms of weight 0 are left out, so that what a
+    stage says is what it does.
 
     Raises:
         ConfigError: Naming the option, in one line.
     """
-    data = _spread_all(data)
-    run = build(RunConfig, data)
-    for name in run.schedule.running:
-        _check_stage(run, name, run.schedule.stages[name])
+    data = {**data, "schedule": spread_all(data.get("schedule"))}
+    try:
+        run = build(RunConfig, data)
+        for name in run.schedule.running:
+            stage, dataset = run.schedule.stages[name], stage_dataset(run, name)
+            check_stage(f"schedule.stages.{name}", stage, run.model, dataset, run.loss.metric)
+    except ConfigError as error:
+        raise _as_typed(error, data["schedule"]) from None
     return run
 
 
-def _spread_all(data: dict[str, Any]) -> dict[str, Any]:
-    schedule = dict(data["schedule"])
-    everywhere = {k: v for k, v in (schedule.get("all") or {}).items() if v is not None}
-    unknown = set(everywhere) - set(StageConfig.__dataclass_fields__)
-    if unknown:
-        choices = ", ".join(sorted(StageConfig.__dataclass_fields__))
-        raise ConfigError(f"schedule.all.{min(unknown)}", f"unknown option; choices are: {choices}")
-    length = {"epochs": None, "steps": None} if {"epochs", "steps"} & set(everywhere) else {}
-    schedule["stages"] = {n: {**s, **length, **everywhere} for n, s in schedule["stages"].items()}
-    schedule["all"] = everywhere
-    return {**data, "schedule": schedule}
-
-
-def _check_stage(run: RunConfig, name: str, stage: StageConfig) -> None:
-    """What a stage asks of model and data, checked before anything runs."""
-    key, model = f"schedule.stages.{name}", run.model
-    for part in stage.train:
-        if part not in model.PARTS:
-            choices = ", ".join(model.PARTS)
-            raise ConfigError(f"{key}.train", f"{model.name} has no part '{part}'; choices are: {choices}")
-    for stream in stage.loss.rate:
-        if stream not in model.STREAMS:
-            choices = ", ".join(model.STREAMS)
-            raise ConfigError(f"{key}.loss.rate", f"{model.name} has no stream '{stream}'; choices are: {choices}")
-    if stage.crop is not None and stage.crop % model.STRIDE:
-        raise ConfigError(f"{key}.crop", f"{stage.crop} is no multiple of {model.name}'s stride {model.STRIDE}")
-    for action in stage.on_enter.values():
-        for part in (*action.parts, *(p for p in (action.source, action.target) if p)):
-            if part not in model.PARTS:
-                choices = ", ".join(model.PARTS)
-                raise ConfigError(f"{key}.on_enter", f"{model.name} has no part '{part}'; choices are: {choices}")
-    have = stage_dataset(run, name).clip_frames
-    need = (stage.frames - 1) * stage.distance + 1
-    if have is not None and need > have:
-        what = f"{stage.frames} frames {stage.distance} apart need clips of {need} frames"
-        raise ConfigError(f"{key}.frames", f"{what}, and {run.dataset.name} has clips of {have}")
+def _as_typed(error: ConfigError, schedule: Any) -> ConfigError:
+    """Blame `schedule.all` for what it put into a stage."""
+    parts = error.option.split(".")
+    if parts[:2] == ["schedule", "stages"] and len(parts) > 3 and parts[3] in (schedule.get("all") or {}):
+        return ConfigError(".".join(["schedule", "all", *parts[3:]]), error.reason)
+    return error
 
 
 def stage_dataset(run: RunConfig, name: str) -> Any:
@@ -213,4 +119,4 @@ def stage_dataset(run: RunConfig, name: str) -> Any:
     own = run.schedule.stages[name].dataset
     if not own:
         return run.dataset
-    return build(DatasetConfig, {**asdict(run.dataset), **own}, f"schedule.stages.{name}.dataset")
+    return build(DatasetConfig, merged(asdict(run.dataset), own), f"schedule.stages.{name}.dataset")

@@ -1,6 +1,7 @@
 """Range coding of integer arrays: one call of the coder per table, escapes after the rest."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import constriction
 import numpy as np
@@ -22,44 +23,45 @@ def encode_symbols(encoder: RangeEncoder, symbols: np.ndarray, index: np.ndarray
 
     Args:
         encoder: Range encoder to append to.
-        symbols: Integers of any shape, at most :data:`LIMIT` in magnitude.
+        symbols: int32 of any shape, at most :data:`LIMIT` in magnitude.
         index: Table index of each symbol, same shape.
         tables: The coding tables.
     """
     order, groups = _grouped(index)
-    values = symbols.reshape(-1)[order].astype(np.int32) - tables.lows[index.reshape(-1)[order]]
+    ordered = symbols.reshape(-1)[order]
     for row, part in groups:
-        size = tables.sizes[row]
-        value = values[part]
-        outside = (value < 0) | (value >= size)
-        encoder.encode(np.where(outside, size, value), tables.model(row))
+        size = int(tables.sizes[row])
+        value = ordered[part] - tables.lows[row]
+        outside = value.view(np.uint32) >= size  # below 0 is far above as an unsigned number
         if outside.any():
+            encoder.encode(np.where(outside, np.int32(size), value), tables.model(row))
             _encode_escapes(encoder, value[outside], size)
+        else:
+            encoder.encode(value, tables.model(row))
 
 
 def decode_symbols(decoder: RangeDecoder, index: np.ndarray, tables: CodingTables) -> np.ndarray:
     """Read back what :func:`encode_symbols` wrote for the same ``index``; int32 in its shape."""
     order, groups = _grouped(index)
-    values = np.empty(index.size, np.int32)
+    ordered = np.empty(index.size, np.int32)
     for row, part in groups:
-        size = tables.sizes[row]
+        size = int(tables.sizes[row])
         value = decoder.decode(tables.model(row), part.stop - part.start)
-        escaped = np.flatnonzero(value == size)
-        if len(escaped):
-            value[escaped] = _decode_escapes(decoder, len(escaped), size)
-        values[part] = value
+        escaped = value == size
+        if escaped.any():
+            value[escaped] = _decode_escapes(decoder, int(escaped.sum()), size)
+        ordered[part] = value + tables.lows[row]
     symbols = np.empty(index.size, np.int32)
-    symbols[order] = values + tables.lows[index.reshape(-1)[order]]
+    symbols[order] = ordered
     return symbols.reshape(index.shape)
 
 
 def _grouped(index: np.ndarray) -> tuple[np.ndarray, Iterator[tuple[int, slice]]]:
     """An order in which equal indices are neighbours, and each index with its slice of that order."""
     flat = index.reshape(-1)
-    order = np.argsort(flat, kind="stable")
-    rows, starts = np.unique(flat[order], return_index=True)
-    ends = np.append(starts[1:], flat.size)
-    return order, ((int(r), slice(int(a), int(b))) for r, a, b in zip(rows, starts, ends, strict=True))
+    ends = np.cumsum(np.bincount(flat)).tolist()
+    groups = ((row, slice(start, end)) for row, (start, end) in enumerate(pairwise([0, *ends])) if start < end)
+    return np.argsort(flat, kind="stable"), groups
 
 
 def _encode_escapes(encoder: RangeEncoder, value: np.ndarray, size: int) -> None:

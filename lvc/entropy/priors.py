@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -67,8 +68,8 @@ class Prior(ABC):
         """Bits of each element of ``residual`` (latent minus means), differentiable, same shape."""
 
     @abstractmethod
-    def index(self) -> Tensor:
-        """Coding-table index of each element, of shape :attr:`shape`."""
+    def index(self) -> np.ndarray:
+        """Coding-table index of each element, unsigned integers of shape :attr:`shape`."""
 
 
 class ScaleLaw(EntropyModel):
@@ -94,10 +95,6 @@ class ScaleLaw(EntropyModel):
         # nearest level in the logarithm; the released code takes the next smaller one
         edges = levels[1:] if official else (levels[1:] * levels[:-1]).sqrt()
         self.register_buffer("edges", edges.float(), persistent=False)
-        # a float's sign, exponent and first 7 mantissa bits name a cell that holds at most one edge
-        cells = (torch.arange(1 << 15, dtype=torch.int32) << 16).view(torch.float32)
-        first = torch.bucketize(cells.nan_to_num(posinf=largest), self.edges, right=True)
-        self.register_buffer("first", first.to(torch.int16), persistent=False)
 
     def forward(self, scales: Tensor, means: Tensor) -> "ScalePrior":
         """The prior of a latent with these ``(B, C, h, w)`` scales and means."""
@@ -107,15 +104,27 @@ class ScaleLaw(EntropyModel):
         """Scales as the estimate uses them."""
         return scales.clamp(1e-5, 1e10) if self.official else lower_bound(scales, self.smallest)
 
-    def index(self, scales: Tensor) -> Tensor:
-        """Coding-table index of each scale: how many edges are not above it.
+    def index(self, scales: Tensor) -> np.ndarray:
+        """Coding-table index of each scale, uint8: how many edges are not above it.
 
         Comparisons only, so every machine finds the same; a look-up by leading bits saves the binary search.
         """
-        scales = scales.clamp(self.smallest, float(self.levels[-1])).contiguous()
-        index = self.first[scales.view(torch.int32) >> 16]
-        edges = torch.cat([self.edges, self.edges.new_tensor([torch.inf])])
-        return (index + (scales >= edges[index.int()])).to(torch.uint8)
+        edges, first = self._lookup
+        scales = scales.detach().cpu().contiguous().numpy().clip(self.smallest, float(self.levels[-1]))
+        index = first.take(scales.view(np.int32) >> 16)
+        index += scales >= edges.take(index)
+        return index
+
+    @cached_property
+    def _lookup(self) -> tuple[np.ndarray, np.ndarray]:
+        """Edges between levels, and the index at the start of every cell of floats.
+
+        A float's sign, exponent and first 7 mantissa bits name a cell, and a cell holds at most one edge.
+        """
+        edges = self.edges.cpu().numpy()
+        cells = (np.arange(1 << 15, dtype=np.int32) << 16).view(np.float32)
+        first = np.searchsorted(edges, np.nan_to_num(cells, nan=np.inf), side="right")
+        return np.append(edges, np.float32(np.inf)), first.astype(np.uint8)
 
     def cdf(self, x: Tensor, scales: Tensor) -> Tensor:
         """Distribution function at ``x``."""
@@ -157,7 +166,7 @@ class ScalePrior(Prior):
     def bits(self, residual: Tensor) -> Tensor:
         return self.model.bits(residual, self.model.bound(self.scales))
 
-    def index(self) -> Tensor:
+    def index(self) -> np.ndarray:
         return self.model.index(self.scales)
 
 
@@ -219,9 +228,9 @@ class ChannelPrior(Prior):
     def bits(self, residual: Tensor) -> Tensor:
         return self.model.bits(residual)
 
-    def index(self) -> Tensor:
-        channels = torch.arange(self.shape[1], dtype=torch.int16)
-        return channels[None, :, None, None].expand(self.shape)
+    def index(self) -> np.ndarray:
+        channels = np.arange(self.shape[1], dtype=np.uint16)
+        return np.broadcast_to(channels[:, None, None], self.shape)
 
 
 def _bits(probability: Tensor, bound: float, official: bool) -> Tensor:

@@ -86,12 +86,12 @@ class Write(SymbolStream):
         self._encoder = RangeEncoder()
 
     def code(self, name: str, y: Tensor, prior: Prior) -> tuple[Tensor, Tensor]:
-        symbols = (y.float() - prior.means).round()
-        if len(symbols) != 1 or not torch.isfinite(symbols).all():
-            raise ValueError(f"stream '{name}': writing takes one finite latent, got shape {tuple(y.shape)}")
-        symbols = symbols.clamp(-LIMIT, LIMIT).cpu().numpy().astype(np.int32)
+        symbols = (y.float() - prior.means).round_().clamp_(-LIMIT, LIMIT).cpu().numpy()
+        if len(symbols) != 1 or np.isnan(symbols.max()):
+            raise ValueError(f"stream '{name}': writing takes one latent without NaN, got shape {tuple(y.shape)}")
+        symbols = symbols.astype(np.int32)
         before = self._encoder.num_bits()
-        encode_symbols(self._encoder, symbols, prior.index().cpu().numpy(), prior.model.tables)
+        encode_symbols(self._encoder, symbols, prior.index(), prior.model.tables)
         written = torch.tensor([self._encoder.num_bits() - before], dtype=torch.float32)
         return _decoded(symbols, prior), written
 
@@ -120,7 +120,7 @@ class Read(SymbolStream):
 
     def code(self, name: str, y: None, prior: Prior) -> tuple[Tensor, Tensor]:
         try:
-            symbols = decode_symbols(self._decoder, prior.index().cpu().numpy(), prior.model.tables)
+            symbols = decode_symbols(self._decoder, prior.index(), prior.model.tables)
         except AssertionError:  # how constriction says that the data cannot come from this model
             raise BitstreamError(_OUT_OF_STEP) from None
         return _decoded(symbols, prior), torch.zeros(1)

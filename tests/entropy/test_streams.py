@@ -161,4 +161,4 @@ def test_table_indices_equal_a_binary_search_over_the_edges(law, official):
     edges = model.edges
     around = torch.cat([edges, edges.nextafter(torch.tensor(0.0)), edges.nextafter(torch.tensor(1e9))])
     scales = torch.cat([around, torch.exp(torch.randn(20_000) * 4), torch.tensor([0.0, -1.0, 1e-20, 1e20])])
-    assert torch.equal(model.index(scales).long(), torch.bucketize(scales, edges, right=True))
+    assert np.array_equal(model.index(scales), torch.bucketize(scales, edges, right=True).numpy())

@@ -1,0 +1,123 @@
+"""An evaluation: the whole of what `evaluate.py` composes."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from lvc.config.contract import ConfigError, build, contract
+from lvc.config.data import DatasetConfig
+
+
+@contract
+class ProtocolConfig:
+    """What is coded and what is measured. Results of unlike protocols are never compared."""
+
+    name: str
+    """Protocol name."""
+    intra_period: int = Field(32, ge=1)
+    """Frames from one intra frame to the next, for every codec."""
+    frames: int | None = Field(96, ge=1)
+    """Frames of each sequence, from its first; null takes all."""
+    short: Literal["refuse", "use"] = "refuse"
+    """A sequence with fewer frames stops the evaluation, or is used as far as it goes."""
+    metrics: tuple[Literal["psnr", "ms_ssim"], ...] = ("psnr", "ms_ssim")
+    """Quality metrics, in RGB."""
+
+    def __post_init__(self):
+        if "psnr" not in self.metrics:
+            raise ConfigError("metrics", "needs 'psnr'; 'ms_ssim' may be left out")
+
+
+@contract
+class TraditionalConfig:
+    """One encoder of the FFmpeg libraries and how it is run."""
+
+    encoder: str
+    """FFmpeg's name of the encoder (libx264, libx265, libsvtav1, libvpx-vp9, ...)."""
+    quality: str = "crf"
+    """The encoder's option that a rate point sets (`crf`, `qp`)."""
+    points: tuple[float, ...]
+    """Values of that option, one rate point each."""
+    options: dict[str, str | int | float | dict[str, str | int | float]] = Field(default_factory=dict)
+    """The encoder's other options; a mapping becomes `key=value:key=value`."""
+    threads: int = Field(1, ge=0)
+    """Encoder threads (0: the encoder chooses); x264's sliced threads cost bits, so the default is one."""
+    filter: str | None = None
+    """FFmpeg bitstream filter over the packets, e.g. to drop the text an encoder writes about itself."""
+
+    def __post_init__(self):
+        if not self.points:
+            raise ConfigError("points", "needs at least one value")
+
+
+@contract
+class BDRateConfig:
+    """How curves are compared."""
+
+    anchor: str = "x265"
+    """The curve that BD-rates are relative to."""
+    methods: tuple[Literal["akima", "cubic", "pchip"], ...] = ("akima", "cubic", "pchip")
+    """Interpolations; the first is the one shown per sequence."""
+
+    def __post_init__(self):
+        if not self.methods:
+            raise ConfigError("methods", "needs at least one of akima, cubic, pchip")
+
+
+@contract
+class EvaluateConfig:
+    """An evaluation of exports and traditional codecs on one data set."""
+
+    exports: tuple[str, ...] = ()
+    """Export files, as paths or globs; each entry's files are rate points."""
+    labels: tuple[str, ...] = ()
+    """A curve's name for each entry of `exports`; empty names curves by model and size."""
+    dataset: DatasetConfig
+    """Sequences."""
+    protocol: ProtocolConfig
+    """What is coded and measured."""
+    codecs: tuple[str, ...] = ("x264", "x265")
+    """Traditional codecs to run, by their names in `traditional`."""
+    preset: str = "veryslow"
+    """Preset that the table gives x264 and x265."""
+    traditional: dict[str, TraditionalConfig] = Field(default_factory=dict)
+    """Traditional codecs by name."""
+    records: tuple[str, ...] = ()
+    """Folders of records measured earlier under the same protocol, to show beside."""
+    bdrate: BDRateConfig = BDRateConfig()
+    """How curves are compared."""
+    output: str
+    """Folder of records, tables, plots and the report."""
+    reuse: bool = True
+    """Take results that `output` already holds for the same codec, sequence and protocol."""
+    keep_streams: bool = False
+    """Keep the bitstreams."""
+    device: str = "cpu"
+    """Where learned codecs run (cpu, cuda)."""
+    threads: int | None = Field(None, ge=1)
+    """CPU threads for torch; null leaves the default."""
+
+    @field_validator("exports", "labels", "codecs", "records", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """One string is a list of one."""
+        return [value] if isinstance(value, str) else value
+
+    def __post_init__(self):
+        if not self.exports and not self.codecs and not self.records:
+            raise ConfigError("exports", "names nothing to evaluate: give exports, codecs or records")
+        if self.labels and len(self.labels) != len(self.exports):
+            raise ConfigError("labels", f"has {len(self.labels)} names for {len(self.exports)} entries of exports")
+        for codec in self.codecs:
+            if codec not in self.traditional:
+                choices = ", ".join(self.traditional) or "none"
+                raise ConfigError("codecs", f"'{codec}' is not in traditional; choices are: {choices}")
+
+
+def build_evaluation(data: dict[str, Any]) -> EvaluateConfig:
+    """Build and check an evaluation from the composed configuration as plain containers.
+
+    Raises:
+        ConfigError: Naming the option, in one line.
+    """
+    return build(EvaluateConfig, data)

@@ -1,0 +1,83 @@
+"""How a run is carried out: optimiser, hardware, bookkeeping and loggers."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lvc.config.contract import contract
+
+
+@contract
+class OptimizerConfig:
+    """Any optimiser of torch.optim by name; the learning rate is the stage's."""
+
+    name: Literal["AdamW", "Adam", "SGD"] = "AdamW"
+    """Class in torch.optim."""
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Its other arguments (weight_decay, betas, ...)."""
+
+
+@contract
+class TrainerConfig:
+    """How a stage is run, on whatever hardware."""
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Lightning accelerator."""
+    devices: int | str = "auto"
+    """Number of devices, or `auto`."""
+    strategy: str = "auto"
+    """Lightning strategy."""
+    workers: int = Field(2, ge=0)
+    """Data-loading processes."""
+    threads: int | None = Field(None, ge=1)
+    """CPU threads for torch; null leaves the default."""
+    channels_last: bool = False
+    """Keep activations in channels-last order (faster convolutions)."""
+    compile: bool = False
+    """Compile the frame step with torch.compile (GPU)."""
+    deterministic: bool = False
+    """Deterministic kernels only."""
+    progress: bool = True
+    """Progress bar."""
+    log_every: int = Field(50, ge=1)
+    """Batches between logged training metrics."""
+    validate_every: int | None = Field(None, ge=1)
+    """Batches between validations; null validates at every stage's end only."""
+    checkpoint_every: int = Field(500, ge=1)
+    """Batches between checkpoints of the running stage."""
+    pictures: int = Field(2, ge=0)
+    """Validation clips shown as picture panels."""
+    validation_clips: int | None = Field(None, ge=1)
+    """At most so many validation clips; null takes all."""
+    validation_frames: int = Field(6, ge=1)
+    """Frames coded per validation clip."""
+    max_skipped: int = Field(20, ge=1)
+    """Non-finite steps in a row after which the run stops."""
+    max_batches: int | None = Field(None, ge=1)
+    """Batches per stage at most, for debugging."""
+    overfit: bool = False
+    """Train on the first batch only, without augmentation, for debugging."""
+    profiler: Literal["simple", "advanced", "pytorch"] | None = None
+    """Lightning profiler."""
+
+
+@contract
+class LoggerConfig:
+    """Where metrics and pictures go."""
+
+    csv: bool = True
+    """`metrics.csv` in the run's folder, pictures beside it."""
+    tensorboard: bool = False
+    """TensorBoard event files in the run's folder."""
+    wandb: bool = False
+    """Weights & Biases."""
+    project: str = "lvc"
+    """wandb project."""
+    entity: str | None = None
+    """wandb team or user."""
+    group: str | None = None
+    """wandb group, to hold the members of a sweep together."""
+    tags: tuple[str, ...] = ()
+    """wandb tags."""
+    mode: Literal["online", "offline", "disabled"] = "offline"
+    """wandb mode; `offline` needs no account and is synchronised later with `wandb sync`."""

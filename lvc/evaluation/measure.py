@@ -1,0 +1,78 @@
+"""What measuring any codec has in common: decoded frames against the source, and a crop to look at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from lvc.errors import UserError
+from lvc.evaluation.metrics import QualityMeter, to_bytes
+from lvc.evaluation.sequences import Source
+
+CROP_SIDE = 128
+"""Side of the part of a frame that the report shows, in pixels."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The same part of an original and a decoded frame, ``(h, w, 3)`` uint8."""
+
+    original: np.ndarray
+    decoded: np.ndarray
+
+    def save(self, stem: Path) -> dict[str, str]:
+        """Write both as PNG files that begin with ``stem``; returns their names as records hold them."""
+        names = {"crop": f"{stem.name}.png", "crop_original": f"{stem.name}-original.png"}
+        Image.fromarray(self.decoded).save(stem.parent / names["crop"])
+        Image.fromarray(self.original).save(stem.parent / names["crop_original"])
+        return names
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What coding and decoding a sequence gave; fields as in :class:`lvc.evaluation.records.Record`."""
+
+    bytes: int
+    file_bytes: int
+    stream_bits: dict[str, float]
+    seconds: dict[str, float]
+    quality: QualityMeter
+    crop: Crop
+    error: str | None = None
+
+
+def compare_frames(
+    source: Source, decoded: Iterator[Tensor], metrics: tuple[str, ...], what: str
+) -> tuple[QualityMeter, Crop]:
+    """Measure ``(1, 3, H, W)`` decoded frames against the source, holding one pair at a time.
+
+    Raises:
+        UserError: When there are more or fewer decoded frames than coded ones.
+    """
+    meter, crop = QualityMeter(metrics), None
+    for index, (original, frame) in enumerate(zip_longest(source.frames(), decoded)):
+        if original is None or frame is None:
+            raise UserError(f"{what}: {source.count} frames of {source.name} were coded, {index} came back")
+        meter.add(original, frame)
+        if index == source.count // 2:
+            rows, columns = busiest(original, CROP_SIDE)
+            crop = Crop(original[rows, columns], to_bytes(frame)[rows, columns])
+    return meter, crop
+
+
+def busiest(frame: np.ndarray, side: int) -> tuple[slice, slice]:
+    """Rows and columns of the square of ``(H, W, 3)`` with the most detail (mean gradient of luma)."""
+    luma = frame.astype(np.float32).mean(-1)
+    detail = np.abs(np.diff(luma, axis=0, append=luma[-1:])) + np.abs(np.diff(luma, axis=1, append=luma[:, -1:]))
+    height, width = luma.shape
+    high, wide, step = min(side, height), min(side, width), 16
+    total = np.pad(detail.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    tops, lefts = np.arange(0, height - high + 1, step), np.arange(0, width - wide + 1, step)
+    top, left = tops[:, None], lefts[None]
+    sums = total[top + high, left + wide] - total[top, left + wide] - total[top + high, left] + total[top, left]
+    row, column = np.unravel_index(sums.argmax(), sums.shape)
+    return slice(tops[row], tops[row] + high), slice(lefts[column], lefts[column] + wide)

@@ -1,0 +1,63 @@
+"""Rate-distortion plots as PNG and SVG."""
+
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from lvc.evaluation.curves import METRICS, Curve
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
+"""Distinguishable with any colour vision (Okabe and Ito), strong ones first."""
+
+MARKERS = "osD^vPX*"
+
+_STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#888888",
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "legend.frameon": False,
+    "svg.hashsalt": "lvc",  # the same picture gives the same file
+}
+
+
+def plot_curves(
+    curves: dict[str, Curve], metric: str, title: str, stem: Path, styles: dict[str, int], dashed: set[str]
+) -> None:
+    """Draw curves into ``stem``.png and ``stem``.svg.
+
+    Args:
+        curves: By codec; empty ones are left out.
+        metric: ``psnr`` or ``ms_ssim``.
+        title: Above the plot.
+        stem: Path without suffix.
+        styles: A codec's place in colours and markers, the same in every plot.
+        dashed: Codecs drawn dashed (the traditional ones).
+    """
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+        axes = figure.add_subplot()
+        for codec, curve in curves.items():
+            if not curve.bpp:
+                continue
+            place = styles[codec]
+            axes.plot(
+                curve.bpp,
+                curve.quality,
+                label=codec,
+                color=COLOURS[place % len(COLOURS)],
+                marker=MARKERS[place % len(MARKERS)],
+                markersize=5,
+                linewidth=1.6 if codec in dashed else 2.2,
+                linestyle="--" if codec in dashed else "-",
+            )
+        axes.set(xlabel="bits per pixel", ylabel=METRICS[metric][0])
+        axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
+        axes.set_xlim(left=0)
+        axes.margins(y=0.08)
+        axes.legend(loc="lower right")
+        figure.savefig(stem.with_name(stem.name + ".png"), dpi=150)
+        figure.savefig(stem.with_name(stem.name + ".svg"), metadata={"Date": None})

@@ -1,0 +1,223 @@
+"""One JSON record per sequence, codec and rate point: all that is needed to recompute its numbers."""
+
+import csv
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lvc.errors import UserError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Key:
+    """What makes two measurements the same measurement.
+
+    Attributes:
+        system: The codec: an export's description, or an encoder and its options.
+        sequence: Name of the sequence.
+        source: Size, frames, frame rate, matrix and digest of what was coded.
+        protocol: Everything the protocol fixes.
+    """
+
+    system: dict[str, Any]
+    sequence: str
+    source: dict[str, Any]
+    protocol: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """Short name of this key."""
+        text = json.dumps(_plain(asdict(self)), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+@dataclass(frozen=True)
+class Record:
+    """One rate point of one codec on one sequence.
+
+    Attributes:
+        key: What was measured.
+        codec: Name of the curve it belongs to.
+        point: Name of the rate point on it.
+        bytes: What bits per pixel count: the file of a learned codec, headers included; the elementary
+            stream of a traditional one, parameter sets included.
+        file_bytes: Size of the file on disk.
+        bpp: Bits per pixel.
+        psnr: Mean over frames of RGB PSNR in dB, of the reconstruction as it is.
+        psnr_8bit: The same of the reconstruction rounded to 8 bits.
+        ms_ssim: Mean over frames, or ``None``, and then `ms_ssim_missing` says why.
+        ms_ssim_missing: Why there is no MS-SSIM.
+        per_frame: The metrics frame by frame.
+        stream_bits: Bits by stream, over the whole sequence.
+        seconds: Seconds spent in ``encode`` and ``decode``.
+        crop: Picture of a part of one decoded frame: its file name beside the record, its path once read.
+        crop_original: The same part of the original.
+        error: What is wrong with the measurement; such a record is shown and never compared or reused.
+        environment: Versions, revision and machine.
+        format: Version of this layout.
+    """
+
+    key: Key
+    codec: str
+    point: str
+    bytes: int
+    file_bytes: int
+    bpp: float
+    psnr: float
+    psnr_8bit: float
+    ms_ssim: float | None
+    ms_ssim_missing: str | None
+    per_frame: dict[str, list[float]]
+    stream_bits: dict[str, float]
+    seconds: dict[str, float]
+    crop: str | None = None
+    crop_original: str | None = None
+    error: str | None = None
+    environment: dict[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def sequence(self) -> str:
+        """Name of the sequence."""
+        return self.key.sequence
+
+    def renamed(self, codec: str, point: str) -> "Record":
+        """The same measurement under another curve's name."""
+        return replace(self, codec=codec, point=point)
+
+
+class RecordStore:
+    """The records of one folder.
+
+    Args:
+        folder: Where they lie; made when missing.
+
+    Raises:
+        UserError: When the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"output: cannot write to {folder}: {error.strerror}") from None
+
+    def stem(self, key: Key, name: str) -> Path:
+        """Path of a record's files without their suffix; unlike measurements never share it."""
+        return self.folder / re.sub(r"[^\w.=-]+", "_", f"{key.sequence}-{name}-{key.digest}")
+
+    def find(self, key: Key, name: str) -> Record | None:
+        """The record of exactly this measurement, if it is there and without error."""
+        path = Path(f"{self.stem(key, name)}.json")
+        if not path.exists():
+            return None
+        try:
+            record = load_record(path)
+        except UserError:
+            return None
+        same = _plain(asdict(record.key)) == _plain(asdict(key))
+        return record if same and record.error is None else None
+
+    def write(self, record: Record, name: str) -> Record:
+        """Write a record, never leaving half a file under its name, and return it as it reads back."""
+        path = Path(f"{self.stem(record.key, name)}.json")
+        draft = path.with_suffix(".tmp")
+        draft.write_text(json.dumps(_plain(asdict(record)), indent=1, allow_nan=False))
+        os.replace(draft, path)
+        return load_record(path)
+
+
+def load_record(path: Path) -> Record:
+    """Read one record.
+
+    Raises:
+        UserError: When it is no record, or one of another format.
+    """
+    try:
+        data = json.loads(path.read_text())
+        if data["format"] != FORMAT:
+            raise UserError(f"{path}: is a record of format {data['format']}, this version reads {FORMAT}")
+        record = Record(**{**data, "key": Key(**data["key"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: is not an evaluation record ({type(error).__name__})") from None
+    if record.crop and record.crop_original:
+        beside = {name: str(path.parent / getattr(record, name)) for name in ("crop", "crop_original")}
+        return replace(record, **beside)
+    return record
+
+
+def load_records(folder: Path) -> list[Record]:
+    """All records of a folder, or of the `records` folder inside an evaluation's output.
+
+    Raises:
+        UserError: When there are none, or one cannot be read.
+    """
+    inside = folder / "records"
+    paths = sorted((inside if inside.is_dir() else folder).glob("*.json"))
+    if not paths:
+        raise UserError(f"records: {folder} holds no evaluation records")
+    return [load_record(path) for path in paths]
+
+
+def check_comparable(records: Iterable[Record]) -> None:
+    """Refuse records that do not answer the same question.
+
+    Raises:
+        UserError: Naming two records whose protocol differs, or that coded different frames under one name.
+    """
+    first, sources = None, {}
+    for record in records:
+        first = first or record
+        _same(first, record, "protocol", first.key.protocol, record.key.protocol)
+        other = sources.setdefault(record.sequence, record)
+        _same(other, record, "source", other.key.source, record.key.source)
+
+
+def _same(one: Record, other: Record, what: str, left: dict[str, Any], right: dict[str, Any]) -> None:
+    left, right = _plain(left), _plain(right)
+    different = [name for name in {**left, **right} if left.get(name) != right.get(name)]
+    if different:
+        name = different[0]
+        raise UserError(
+            f"records: {one.codec} {one.point} and {other.codec} {other.point} on {other.sequence} cannot be "
+            f"compared, their {what}s differ in {name}: {left.get(name)} and {right.get(name)}"
+        )
+
+
+def write_csv(records: Iterable[Record], path: Path) -> None:
+    """One row per record."""
+    columns = ("bytes", "file_bytes", "bpp", "psnr", "psnr_8bit", "ms_ssim")
+    head = [
+        "sequence",
+        "codec",
+        "point",
+        "width",
+        "height",
+        "frames",
+        "fps",
+        "matrix",
+        "protocol",
+        "intra_period",
+    ]
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*head, *columns, "encode_seconds", "decode_seconds", "error"])
+        for r in records:
+            source = [r.key.source[name] for name in ("width", "height", "frames", "fps", "matrix")]
+            protocol = [r.key.protocol[name] for name in ("name", "intra_period")]
+            values = [getattr(r, name) for name in columns]
+            times = [r.seconds.get("encode"), r.seconds.get("decode")]
+            writer.writerow([r.sequence, r.codec, r.point, *source, *protocol, *values, *times, r.error])
+
+
+def _plain(value: Any) -> Any:
+    """As JSON reads it back: tuples become lists."""
+    return json.loads(json.dumps(value, allow_nan=False))

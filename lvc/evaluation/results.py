@@ -1,0 +1,136 @@
+"""From records to what people look at: plots, BD-rate tables and the report."""
+
+import csv
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lvc.evaluation.bdrate import Delta
+from lvc.evaluation.curves import (
+    METRICS,
+    Comparison,
+    Curve,
+    codecs_of,
+    compare,
+    mean_curve,
+    mean_title,
+    sequence_curve,
+    sequences_of,
+)
+from lvc.evaluation.plots import plot_curves
+from lvc.evaluation.records import Record
+
+SHORT = {"psnr": "PSNR", "ms_ssim": "MS-SSIM"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """An evaluation's outcome.
+
+    Attributes:
+        path: The report.
+        records: All records.
+        anchor: What BD-rates are relative to.
+        metrics: Those that at least one record has.
+        comparisons: Of every codec but the anchor, by metric and method.
+        plots: Path without suffix of each plot, by metric and sequence (``None``: the data set's mean).
+    """
+
+    path: Path
+    records: list[Record]
+    anchor: str
+    metrics: list[str]
+    comparisons: list[Comparison]
+    plots: dict[tuple[str, str | None], Path]
+
+    def table(self) -> str:
+        """Rates, qualities and BD-rates as text."""
+        lines = [mean_title(self.records), *self._points()]
+        return "\n".join(lines + (["", *self._rates()] if self.comparisons else []))
+
+    def headline(self, codec: str, metric: str) -> Delta | None:
+        """A codec's rate relative to the anchor in one number, with the first method; ``None`` for the anchor."""
+        found = (c.headline for c in self.comparisons if c.codec == codec and c.metric == metric)
+        return next(found, None)
+
+    def _points(self) -> list[str]:
+        rows = [("codec", "point", "bpp", *(METRICS[m][0] for m in self.metrics))]
+        for codec in codecs_of(self.records):
+            curves = {m: mean_curve(self.records, codec, m) for m in self.metrics}
+            for bpp, point in zip(curves["psnr"].bpp, curves["psnr"].points, strict=True):
+                rows.append((codec, point, f"{bpp:.4f}", *(_at(curves[m], point) for m in self.metrics)))
+        return _columns(rows)
+
+    def _rates(self) -> list[str]:
+        rows, notes = [(f"rate vs {self.anchor}", *(SHORT[m] for m in self.metrics))], []
+        for codec in dict.fromkeys(c.codec for c in self.comparisons):
+            deltas = {m: self.headline(codec, m) for m in self.metrics}
+            rows.append((codec, *(percent(delta) for delta in deltas.values())))
+            notes += [f"  {codec}, {SHORT[m]}: {delta.note}" for m, delta in deltas.items() if delta.note]
+        return [f"BD-rate, {self.comparisons[0].method}", *_columns(rows), *notes]
+
+
+def write_results(records: list[Record], anchor: str, methods: tuple[str, ...], output: Path) -> Results:
+    """Write plots, `bdrate.csv`, `summary.json` and `report.html` into ``output``."""
+    from lvc.evaluation.report import write_report
+
+    metrics = [m for m in METRICS if any(getattr(r, m) is not None for r in records)]
+    others = [codec for codec in codecs_of(records) if codec != anchor]
+    comparisons = [compare(records, c, anchor, m, method) for m in metrics for c in others for method in methods]
+    plots = _draw(records, metrics, output / "plots")
+    results = Results(output / "report.html", records, anchor, metrics, comparisons, plots)
+    _write_bdrates(results, output / "bdrate.csv")
+    summary = {"anchor": anchor, "comparisons": [asdict(c) for c in comparisons]}
+    (output / "summary.json").write_text(json.dumps(summary, indent=1))
+    write_report(results)
+    return results
+
+
+def percent(delta: Delta) -> str:
+    """A BD-rate as text."""
+    return "n/a" if delta.value is None else f"{delta.value:+.1f} %".replace("-", "−")
+
+
+def _draw(records: list[Record], metrics: list[str], folder: Path) -> dict[tuple[str, str | None], Path]:
+    folder.mkdir(exist_ok=True)
+    codecs = codecs_of(records)
+    styles = {codec: place for place, codec in enumerate(codecs)}
+    dashed = {r.codec for r in records if r.key.system["kind"] == "traditional"}
+    sequences = sequences_of(records)
+    plots = {}
+    for metric in metrics:
+        for sequence in [None, *sequences]:
+            if sequence is None:
+                curves = {codec: mean_curve(records, codec, metric) for codec in codecs}
+                title = mean_title(records)
+            else:
+                curves = {codec: sequence_curve(records, codec, sequence, metric) for codec in codecs}
+                title = sequence
+            if any(curve.bpp for curve in curves.values()):
+                stem = folder / re.sub(r"[^\w.=-]+", "_", f"{sequence or 'mean'}-{metric}")
+                plot_curves(curves, metric, title, stem, styles, dashed)
+                plots[metric, sequence] = stem
+    return plots
+
+
+def _write_bdrates(results: Results, path: Path) -> None:
+    head = ["metric", "codec", "anchor", "method", "sequence", "bd_rate_percent", "bd_gain_db", "overlap", "note"]
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        for c in results.comparisons:
+            rows = [(s, c.rate[s], c.gain[s]) for s in c.rate]
+            rows += [("mean of sequences", c.mean_rate, c.mean_gain), ("mean curve", c.curve_rate, c.curve_gain)]
+            for name, rate, gain in rows:
+                values = [rate.value, gain.value, rate.overlap, rate.note]
+                writer.writerow([c.metric, c.codec, results.anchor, c.method, name, *values])
+
+
+def _at(curve: Curve, point: str) -> str:
+    return f"{curve.quality[curve.points.index(point)]:.2f}" if point in curve.points else "n/a"
+
+
+def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]

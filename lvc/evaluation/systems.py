@@ -1,0 +1,164 @@
+"""What is evaluated: every rate point of every codec, learned or traditional, as one kind of job."""
+
+import glob
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lvc.config.evaluate import EvaluateConfig, TraditionalConfig
+from lvc.errors import UserError
+from lvc.evaluation.measure import Measurement
+from lvc.evaluation.sequences import Source
+
+
+@dataclass(frozen=True)
+class System:
+    """One rate point of one codec.
+
+    Attributes:
+        codec: Name of its curve.
+        point: Name of the rate point on the curve.
+        name: Name for files.
+        settings: All that decides its bitstream.
+        facts: What else a record should say.
+        suffix: Suffix of its bitstreams.
+        measure: Codes a source into a file and measures it.
+    """
+
+    codec: str
+    point: str
+    name: str
+    settings: dict[str, Any]
+    facts: dict[str, Any]
+    suffix: str
+    measure: Callable[[Source, Path], Measurement]
+
+
+def find_systems(config: EvaluateConfig) -> list[System]:
+    """Learned codecs first, then traditional ones, each in the order given.
+
+    Raises:
+        UserError: For an entry of `exports` that names no file, or one that is no export.
+    """
+    return [*_learned(config), *_traditional(config)]
+
+
+def _traditional(config: EvaluateConfig) -> list[System]:
+    tables = {codec: config.traditional[codec] for codec in config.codecs}
+    return [_encoder(codec, table, v, config) for codec, table in tables.items() for v in table.points]
+
+
+def _encoder(codec: str, table: TraditionalConfig, value: float, config: EvaluateConfig) -> System:
+    from lvc.evaluation.traditional import describe_codec, measure_traditional
+
+    point = f"{table.quality}={value:g}"
+    return System(
+        codec=codec,
+        point=point,
+        name=f"{codec}-{point}",
+        settings=describe_codec(table, value),
+        facts={},
+        suffix=".mkv",
+        measure=lambda source, target: measure_traditional(table, value, source, config.protocol, target),
+    )
+
+
+def _learned(config: EvaluateConfig) -> list[System]:
+    systems, seen = [], {}
+    for number, entry in enumerate(config.exports):
+        for path in _files(entry):
+            model, facts, settings = _describe(path)
+            codec = config.labels[number] if config.labels else facts["name"]
+            _check_one_system(codec, path, model, seen)
+            point = _point(facts, settings, {s.point for s in systems if s.codec == codec})
+            systems.append(_export(codec, point, path, facts, settings, config))
+    return systems
+
+
+def _export(codec: str, point: str, path: Path, facts: dict, settings: dict, config: EvaluateConfig) -> System:
+    from lvc.evaluation.learned import measure_learned
+
+    return System(
+        codec=codec,
+        point=point,
+        name=f"{facts['name']}-{point}",
+        settings=settings,
+        facts={"export": facts, "device": config.device},
+        suffix=".lvc",
+        measure=lambda source, target: measure_learned(path, source, config.protocol, target, config.device),
+    )
+
+
+def _files(entry: str) -> list[Path]:
+    """The files of one entry of `exports`; a folder stands for the `codec.safetensors` in it.
+
+    Raises:
+        UserError: When there are none.
+    """
+    paths = [Path(name) for name in sorted(glob.glob(entry, recursive=True))] or [Path(entry)]
+    paths = [path / "codec.safetensors" if path.is_dir() else path for path in paths]
+    for path in paths:
+        if not path.is_file():
+            what = f"no file matches '{entry}'" if glob.has_magic(entry) else f"no export at {path}"
+            raise UserError(f"exports: {what}")
+    return paths
+
+
+def _describe(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """An export's model configuration, facts about it, and what identifies it."""
+    from lvc.training.export import load_export
+
+    export = load_export(path)
+    loss = _loss(export.info.get("provenance") or {})
+    metric = loss.get("metric", "mse")
+    name = "-".join([export.info["model"], export.info["size"]] + ([metric] if metric != "mse" else []))
+    facts = {"name": name, "path": str(path), "lmbda": loss.get("lmbda"), "metric": metric}
+    settings = {"kind": "learned", "model": export.info["model"], "digest": export.info["digest"]}
+    return asdict(export.config), facts, settings
+
+
+def _loss(provenance: dict[str, Any]) -> dict[str, Any]:
+    """The loss an export was trained with: the outermost mapping of its provenance that has a lambda.
+
+    A run's own loss lies further out than what its stages say in their place.
+    """
+    level = [provenance]
+    while level:
+        found = next((mapping for mapping in level if mapping.get("lmbda") is not None), None)
+        if found:
+            return found
+        level = [value for mapping in level for value in mapping.values() if isinstance(value, dict)]
+    return {}
+
+
+def _point(facts: dict[str, Any], settings: dict[str, Any], taken: set[str]) -> str:
+    digest = settings["digest"][:8]
+    if facts["lmbda"] is None:
+        return digest
+    point = f"lambda={facts['lmbda']:g}"
+    return f"{point} {digest}" if point in taken else point
+
+
+def _check_one_system(codec: str, path: Path, model: dict[str, Any], seen: dict[str, Any]) -> None:
+    """Rate points of one curve differ in weights, not in what the model is."""
+    first_path, first = seen.setdefault(codec, (path, model))
+    option = _difference(first, model)
+    if option:
+        raise UserError(
+            f"exports: {first_path} and {path} would both be '{codec}' but differ in model.{option}; "
+            "give each its own entry in exports and labels"
+        )
+
+
+def _difference(one: dict[str, Any], other: dict[str, Any]) -> str | None:
+    """Key of the first option, starting weights apart, in which two models differ."""
+    for name in one.keys() | other.keys():
+        left, right = one.get(name), other.get(name)
+        if isinstance(left, dict) and isinstance(right, dict):
+            inner = _difference(left, right)
+            if inner:
+                return f"{name}.{inner}"
+        elif name != "weights" and left != right:
+            return name
+    return None

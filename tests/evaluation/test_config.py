@@ -1,0 +1,46 @@
+import pytest
+
+from lvc.config.contract import ConfigError
+from lvc.config.evaluate import build_evaluation
+
+
+def built(**changes):
+    given = {
+        "dataset": {"name": "folder", "path": "videos"},
+        "protocol": {"name": "ip32"},
+        "traditional": {"x265": {"encoder": "libx265", "points": [22, 27]}},
+        "codecs": ["x265"],
+        "output": "out",
+    }
+    return build_evaluation({**given, **changes})
+
+
+def test_one_export_needs_no_list():
+    assert built(exports="runs/*/codec.safetensors").exports == ("runs/*/codec.safetensors",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"codecs": ["x266"]}, "codecs: 'x266' is not in traditional; choices are: x265"),
+        ({"codecs": []}, "exports: names nothing to evaluate"),
+        ({"labels": ["a"]}, "labels: has 1 names for 0 entries of exports"),
+        ({"protocol": {"name": "x", "intra_period": 0}}, "protocol.intra_period"),
+        ({"protocol": {"name": "x", "metrics": ["ms_ssim"]}}, "protocol.metrics: needs 'psnr'"),
+        ({"traditional": {"x265": {"encoder": "libx265", "points": []}}}, "traditional.x265.points"),
+        ({"codec": "x265"}, "codec: unknown option; did you mean 'codecs'?"),
+    ],
+)
+def test_a_wrong_option_is_named(changes, message):
+    with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
+        built(**changes)
+
+
+@pytest.mark.parametrize("protocol", ["ip32", "ip12"])
+def test_the_shipped_configuration_is_valid(protocol):
+    compose = pytest.importorskip("lvc.config.compose").compose
+    config = build_evaluation(compose("evaluate", [f"protocol={protocol}", "preset=fast", "exports=a/*.safetensors"]))
+    assert config.protocol.name == protocol
+    assert config.traditional["x264"].options["g"] == config.protocol.intra_period == int(protocol[2:])
+    assert config.traditional["x265"].options["preset"] == "fast"
+    assert set(config.codecs) == {"x264", "x265"} and {"svtav1", "vp9"} <= set(config.traditional)
