@@ -13,6 +13,7 @@ from lvc.config.run import RunConfig, TrainerConfig, stage_dataset
 from lvc.datasets.clips import SampledClips, WholeClips
 from lvc.datasets.loader import make_loader
 from lvc.datasets.sources import check_lengths, open_source
+from lvc.errors import UserError
 from lvc.models.build import build_codec
 from lvc.training import checkpoints, console, resume
 from lvc.training.atomic import replacing
@@ -178,7 +179,10 @@ class Run:
             source = self.sources[self.config.schedule.running[0]]
         else:
             source = open_source(self.config.validation)
-            check_lengths(source, options.validation_frames, 1)
+        try:
+            check_lengths(source, options.validation_frames)
+        except UserError as error:
+            raise UserError(f"trainer.validation_frames: {error}") from None
         few = None if self.config.validation is not None else TRAINING_CLIPS
         return WholeClips(source, options.validation_frames, clips=options.validation_clips or few)
 
