@@ -90,6 +90,8 @@ class Run:
                     self._train_stage(name, loggers)
             finally:
                 close(loggers)
+            if pl.utilities.rank_zero_only.rank == 0 and len(self.state.stages) > 1:
+                print(f"\n{console.stage_table(self.state.stages)}", flush=True)
         return self._export(Path(self.config.export or self.folder / "codec.safetensors"))
 
     def _train_stage(self, name: str, loggers: list[Logger]) -> None:
@@ -214,10 +216,9 @@ class Run:
         trainer.strategy.barrier()
         if trainer.is_global_zero:
             checkpoints.discard(self._checkpoints(module.name))
-            table = console.stage_table(self.state.stages)
             with replacing(self.folder / "summary.txt") as part:
-                part.write_text(table + "\n")
-            print(f"\n{table}\n", flush=True)
+                part.write_text(console.stage_table(self.state.stages) + "\n")
+            print(console.stage_table({module.name: record}), flush=True)
 
     def _export(self, path: Path) -> Path:
         """Export the codec as it is now, from the first process only."""
