@@ -54,12 +54,16 @@ class Bar(pl.Callback):
         self.bar = tqdm(total=module.total, initial=module.done, desc=self.title, mininterval=pace, dynamic_ncols=True)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        if self.bar.update():  # drawn just now: what is shown next time costs no wait for the device in between
-            shown = {k: module.latest.get(f"train/{k}") for k in ("loss", "psnr", "bpp")}
-            self.bar.set_postfix({k: f"{float(v):.4g}" for k, v in shown.items() if v is not None}, refresh=False)
+        if self.bar.update():  # drawn just now, so that figures are fetched from the device only now and then
+            self._show(module)
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._show(module)
         self.bar.close()
+
+    def _show(self, module: pl.LightningModule) -> None:
+        figures = {k: module.latest.get(f"train/{k}") for k in ("loss", "psnr", "bpp")}
+        self.bar.set_postfix({k: f"{float(v):.4g}" for k, v in figures.items() if v is not None}, refresh=False)
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         if self.bar is not None:

@@ -8,9 +8,6 @@ from lvc.config.run import LossConfig
 from lvc.config.schedule import StageLossConfig
 from lvc.errors import UserError
 
-MS_SSIM_SIDE = 161
-"""Shortest side that MS-SSIM's five scales of an 11-tap window fit into."""
-
 
 def mse(frames: Tensor, target: Tensor) -> Tensor:
     """Mean squared error of ``(B, T, 3, H, W)`` frames: ``(B, T)``."""
@@ -23,7 +20,7 @@ def psnr(frames: Tensor, target: Tensor) -> Tensor:
 
 
 def ms_ssim(frames: Tensor, target: Tensor) -> Tensor:
-    """MS-SSIM of ``(B, T, 3, H, W)`` frames: ``(B, T)``. Sides are at least :data:`MS_SSIM_SIDE`."""
+    """MS-SSIM of ``(B, T, 3, H, W)`` frames: ``(B, T)``. Sides are at least `lvc.config.feasible.MS_SSIM_SIDE`."""
     from pytorch_msssim import ms_ssim
 
     flat = ms_ssim(frames.float().flatten(0, 1), target.float().flatten(0, 1), data_range=1.0, size_average=False)

@@ -44,6 +44,8 @@ class StageModule(pl.LightningModule):
         self.codec, self.config, self.name, self.total, self.first_step = codec, run, name, total, first_step
         self.number = run.schedule.order.index(name)
         self.stage: StageConfig = run.schedule.stages[name]
+        # collectives carry no 16-bit integers: such buffers are constants, equal on all ranks already
+        self._ddp_params_and_buffers_to_ignore = [n for n, b in self.named_buffers() if b.dtype == torch.int16]
         self.loss = RateDistortionLoss(self.stage.loss, run.loss)
         self.motion_only = set(d for d, w in self.stage.loss.distortion.items() if w) == {"prediction"}
         self.done, self.skipped, self.skipped_in_a_row = 0, 0, 0

@@ -7,10 +7,10 @@ import torch
 
 from lvc.codec import VideoCodec
 from lvc.config.contract import ConfigError
+from lvc.config.feasible import MS_SSIM_SIDE
 from lvc.config.run import RunConfig, stage_dataset
 from lvc.config.schedule import StageConfig
 from lvc.datasets.sources import check_lengths, open_source
-from lvc.training.losses import MS_SSIM_SIDE
 from lvc.training.stages import build_optimizer
 
 
@@ -46,11 +46,11 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
     for name in run.schedule.running:
         stage, key = run.schedule.stages[name], f"schedule.stages.{name}"
         _check_kinds(codec, stage, key)
-        if (stage.loss.metric or run.loss.metric) == "ms_ssim" and stage.loss.distortion.get("frame"):
-            side = stage.crop or min(sources[name].read(0, 0, 1).shape[1:3])
-            if side < MS_SSIM_SIDE:
-                what = f"MS-SSIM's five scales need sides of at least {MS_SSIM_SIDE}, got {side}"
-                raise ConfigError(f"{key}.crop", f"{what}; take a larger crop or loss.metric=mse")
+        if stage.crop is None and (stage.loss.metric or run.loss.metric) == "ms_ssim":
+            height, width = sources[name].read(0, 0, 1).shape[1:3]
+            if min(height, width) < MS_SSIM_SIDE:
+                what = f"whole frames of {width}x{height} are too small for MS-SSIM"
+                raise ConfigError(f"{key}.crop", f"{what}, which needs sides of {MS_SSIM_SIDE} or more")
         on_cpu = run.trainer.accelerator == "cpu" or not torch.cuda.is_available()
         if stage.precision == "16-mixed" and on_cpu:
             raise ConfigError(f"{key}.precision", "16-mixed needs a GPU; on a CPU take bf16-mixed or 32-true")

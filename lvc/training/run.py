@@ -6,12 +6,14 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
 from lvc.config.data import AugmentConfig
 from lvc.config.run import RunConfig, TrainerConfig, stage_dataset
 from lvc.datasets.clips import SampledClips, WholeClips
 from lvc.datasets.loader import make_loader
 from lvc.datasets.sources import check_lengths, open_source
+from lvc.errors import UserError
 from lvc.models.build import build_codec
 from lvc.training import checkpoints, console, resume
 from lvc.training.atomic import replacing
@@ -88,6 +90,8 @@ class Run:
                     self._train_stage(name, loggers)
             finally:
                 close(loggers)
+            if pl.utilities.rank_zero_only.rank == 0 and len(self.state.stages) > 1:
+                print(f"\n{console.stage_table(self.state.stages)}", flush=True)
         return self._export(Path(self.config.export or self.folder / "codec.safetensors"))
 
     def _train_stage(self, name: str, loggers: list[Logger]) -> None:
@@ -101,6 +105,8 @@ class Run:
         total = stage_batches(stage, len(loader), self.config.trainer.max_batches)
         module = StageModule(self.codec, self.config, name, total, self.state.step)
         batches = StageBatches(loader, total, min(done, total), repeat_first=self.config.trainer.overfit)
+        if done and trainer.is_global_zero:
+            print(f"continuing stage '{name}' after batch {done} of {total}", flush=True)
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
         self._finish_stage(module, trainer)
 
@@ -132,7 +138,7 @@ class Run:
             logger=loggers,
             callbacks=callbacks,
             plugins=[checkpoints.AtomicCheckpointIO()],
-            profiler=options.profiler,
+            profiler=_profiler(options.profiler, self.folder / "profile", name),
             deterministic=options.deterministic,
             benchmark=not options.deterministic,
             default_root_dir=self.folder,
@@ -175,7 +181,10 @@ class Run:
             source = self.sources[self.config.schedule.running[0]]
         else:
             source = open_source(self.config.validation)
-            check_lengths(source, options.validation_frames, 1)
+        try:
+            check_lengths(source, options.validation_frames)
+        except UserError as error:
+            raise UserError(f"trainer.validation_frames: {error}") from None
         few = None if self.config.validation is not None else TRAINING_CLIPS
         return WholeClips(source, options.validation_frames, clips=options.validation_clips or few)
 
@@ -207,10 +216,9 @@ class Run:
         trainer.strategy.barrier()
         if trainer.is_global_zero:
             checkpoints.discard(self._checkpoints(module.name))
-            table = console.stage_table(self.state.stages)
             with replacing(self.folder / "summary.txt") as part:
-                part.write_text(table + "\n")
-            print(f"\n{table}\n", flush=True)
+                part.write_text(console.stage_table(self.state.stages) + "\n")
+            print(console.stage_table({module.name: record}), flush=True)
 
     def _export(self, path: Path) -> Path:
         """Export the codec as it is now, from the first process only."""
@@ -231,6 +239,15 @@ def _strategy(options: TrainerConfig) -> str:
     if devices == "auto":
         devices = 1 if options.accelerator == "cpu" else torch.cuda.device_count()
     return "auto" if str(devices) in ("0", "1") else "ddp_find_unused_parameters_true"
+
+
+def _profiler(kind: str | None, folder: Path, stage: str) -> Profiler | None:
+    """Lightning's profiler of that kind, writing one report per stage."""
+    if kind is None:
+        return None
+    classes = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
+    folder.mkdir(parents=True, exist_ok=True)
+    return classes[kind](dirpath=folder, filename=stage)
 
 
 def _summary(record: dict[str, Any]) -> dict[str, float]:

@@ -10,11 +10,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from lvc.codec import VideoCodec
+from lvc.config.feasible import MS_SSIM_SIDE
 from lvc.config.run import AnchorConfig
 from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
 from lvc.structures.low_delay import pad
-from lvc.training.losses import MS_SSIM_SIDE, RateDistortionLoss, distortion, psnr
+from lvc.training.losses import RateDistortionLoss, distortion, psnr
 from lvc.training.pictures import panel
 from lvc.training.report import log_metrics, log_pictures
 
@@ -130,7 +131,8 @@ class Validator(pl.Callback):
             if module.loss.metric == "ms_ssim" and min(clip.shape[-2:]) < MS_SSIM_SIDE:
                 size = f"{clip.shape[-1]}x{clip.shape[-2]}"
                 raise UserError(f"{item['name']}: is {size}, and MS-SSIM needs sides of at least {MS_SSIM_SIDE}")
-            figures[index] = measure(module.codec, clip, module.loss, picture=index < self.pictures)
+            with torch.compiler.set_stance("force_eager"):  # clips of all sizes are not worth compiling for
+                figures[index] = measure(module.codec, clip, module.loss, picture=index < self.pictures)
         module.train()
         figures = _gather(figures, trainer.world_size)
         metrics = {k: sum(f.metrics[k] for f in figures) / len(figures) for k in figures[0].metrics}

@@ -67,5 +67,5 @@ def test_loss_is_float32_under_autocast(clip):
 def test_missing_prediction_is_named(clip):
     coding, target = clip
     loss = RateDistortionLoss(StageLossConfig(distortion={"prediction": 1.0}), LossConfig())
-    with pytest.raises(UserError, match="loss.distortion.prediction"):
+    with pytest.raises(UserError, match=r"loss\.distortion\.prediction"):
         loss(ClipCoding(frames=coding.frames, bits={}), target, loss.rate(2, "cpu"))

@@ -116,12 +116,20 @@ def test_length_in_epochs_counts_whole_passes_and_stops_at_max_batches(tiny):
 
 def test_impossible_plans_are_refused_before_the_first_step(tiny):
     for changes, message in (
-        ({"stage": {"frames": 1}}, r"schedule\.stages\.frame\.frames: no frame among 1"),
-        ({"loss": {"metric": "ms_ssim"}}, r"schedule\.stages\.frame\.crop: MS-SSIM's five scales"),
+        ({"model": {"structure": {"intra_period": 1}}}, r"schedule\.stages\.frame\.frames: no frame among 2"),
+        ({"loss": {"metric": "ms_ssim"}, "stage": {"crop": None}}, r"frame\.crop: whole frames of 64x64 are too small"),
         ({"stage": {"precision": "16-mixed"}}, r"schedule\.stages\.frame\.precision: 16-mixed needs a GPU"),
+        ({"trainer": {"validation_frames": 5}}, r"trainer\.validation_frames: clip .* has 4 frames"),
         ({"init_from": "nowhere.safetensors"}, r"init_from: nowhere\.safetensors: no such export"),
         ({"optimizer": {"kwargs": {"x": 1}}}, r"optimizer\.kwargs: AdamW refuses"),
     ):
         run, data = tiny(**changes)
         with pytest.raises(UserError, match=message):
             train(run, data)
+
+
+def test_profiler_writes_a_report_per_stage(tiny):
+    run, data = tiny(trainer={"profiler": "simple"})
+    train(run, data)
+    (report,) = Path(run.dir, "profile").iterdir()
+    assert "run_training_batch" in report.read_text()
