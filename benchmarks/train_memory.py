@@ -30,9 +30,9 @@ def measure(frames: int, checkpointing: bool, size: int) -> float:
         parameter.grad = torch.zeros_like(parameter)
     clip = torch.rand(1, frames + 1, 3, size, size, device=device)
     before = _peak(device, reset=True)
-    codings = list(
-        codec.structure.unroll(codec, clip, Rate(), Estimate(training=True), checkpointing=checkpointing)
-    )[1:]
+    codings = list(codec.structure.unroll(codec, clip, Rate(), Estimate(training=True), checkpointing=checkpointing))[
+        1:
+    ]
     loss = sum(c.frame.square().mean() + sum(b.mean() for b in c.bits.values()) / size**2 for c in codings)
     loss.backward()
     return _peak(device) - before
@@ -59,7 +59,9 @@ def main() -> None:
         for case in CASES:
             command = [sys.executable, __file__, "--case", case, "--size", str(options.size)]
             found[case].append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
-    rows = {case: {"peak_mib": sorted(values)[len(values) // 2], "largest": max(values)} for case, values in found.items()}
+    rows = {
+        case: {"peak_mib": sorted(values)[len(values) // 2], "largest": max(values)} for case, values in found.items()
+    }
     ratios = {f"{case} / T=1": rows[case]["peak_mib"] / rows["T=1"]["peak_mib"] for case in list(CASES)[1:]}
     report("train_memory", rows, ratios, options)
 

@@ -1,6 +1,7 @@
 """``python -m lvc``: encode, decode and inspect files, list and summarise models, import weights."""
 
 import argparse
+import os
 import sys
 
 from lvc import __version__
@@ -28,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
+    # threads that spin while they wait take the other cores; read once, when torch is loaded
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         options.run(options)
     except UserError as error:

@@ -73,10 +73,7 @@ class StageModule(pl.LightningModule):
 
     def prepare(self, clip: Tensor) -> Tensor:
         """``(B, T, 3, h, w)`` bytes to floats in [0, 1], sides multiples of the codec's stride."""
-        clip = pad(clip.float().div(255).flatten(0, 1), self.codec.stride).unflatten(0, clip.shape[:2])
-        if self.config.trainer.channels_last:
-            clip = clip.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
-        return clip
+        return pad(clip.float().div(255).flatten(0, 1), self.codec.stride).unflatten(0, clip.shape[:2])
 
     def training_step(self, batch: dict[str, Any], index: int) -> None:
         self.names = list(batch.get("name", []))

@@ -14,6 +14,7 @@ from lvc.datasets.clips import SampledClips, WholeClips
 from lvc.datasets.loader import make_loader
 from lvc.datasets.sources import check_lengths, open_source
 from lvc.errors import UserError
+from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.training import checkpoints, console, resume
 from lvc.training.atomic import replacing
@@ -72,7 +73,7 @@ class Run:
         self.validation = self._validation_clips()
         self._load_weights()
         if run.trainer.channels_last:
-            self.codec.to(memory_format=torch.channels_last)
+            to_channels_last(self.codec)
         if run.trainer.compile:
             self.codec.code_frame = torch.compile(self.codec.code_frame)
         self.state.save()

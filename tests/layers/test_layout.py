@@ -1,0 +1,38 @@
+import subprocess
+import sys
+
+import torch
+
+from lvc.layers.layout import to_channels_last
+from tests.conftest import tiny_codec
+
+TRAIN = """
+import torch
+from lvc.config.model import IntraCheng2020Config
+from lvc.codec import Rate
+from lvc.entropy.streams import Estimate
+from lvc.layers.layout import to_channels_last
+from lvc.models.build import build_codec
+
+torch.manual_seed(0)
+codec = to_channels_last(build_codec(IntraCheng2020Config(name="intra_cheng2020", channels=32)).train())
+frame = torch.rand(8, 3, 128, 128)
+for step in range(12):
+    with torch.autocast("cpu", torch.bfloat16, enabled=step % 2 == 0):
+        coding = codec.code_frame("I", frame, None, Estimate(True), Rate(), (128, 128))
+    coding.frame.square().mean().backward()
+"""
+
+
+def test_channels_last_computes_the_same():
+    codec = tiny_codec()
+    frame = torch.rand(1, 3, 64, 64)
+    before = codec.intra.g_a(frame)
+    after = to_channels_last(codec).intra.g_a(frame)
+    assert after.is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(before, after, atol=1e-5)
+
+
+def test_training_an_intra_codec_in_channels_last_does_not_take_the_process_down():
+    # the crash this guards against came within about ten steps, in a process of its own
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", TRAIN], check=False).returncode == 0
