@@ -1,10 +1,10 @@
 """Measure codecs on real bitstreams and compare them. `python evaluate.py --help` says more."""
 
-import os
 from typing import Any
 
 from lvc.config.compose import run_main
 from lvc.config.evaluate import EvaluateConfig, build_evaluation
+from lvc.startup import prepare
 
 COMMON = (
     "exports",
@@ -34,6 +34,5 @@ def run(config: EvaluateConfig, composed: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    # threads that spin while they wait take the cores of the data loaders; read once, when torch is loaded
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare()
     run_main("evaluate", build_evaluation, run, contract=EvaluateConfig, common=COMMON)

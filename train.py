@@ -1,10 +1,10 @@
 """Train a codec: compose the configuration, run the schedule, export. `python train.py --help` says more."""
 
-import os
 from typing import Any
 
 from lvc.config.compose import run_main
 from lvc.config.run import RunConfig, build_run
+from lvc.startup import prepare
 
 COMMON = (
     "loss.lmbda",
@@ -39,6 +39,5 @@ def run(config: RunConfig, composed: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    # threads that spin while they wait take the cores of the data loaders; read once, when torch is loaded
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare()
     run_main("train", build_run, run, contract=RunConfig, common=COMMON)

@@ -1,12 +1,12 @@
 """``python -m lvc``: encode, decode and inspect files, list and summarise models, import weights."""
 
 import argparse
-import os
 import sys
 
 from lvc import __version__
 from lvc.cli import decode, encode, imports, info, models, summary
 from lvc.errors import UserError
+from lvc.startup import prepare
 
 COMMANDS = {
     "encode": encode,
@@ -29,8 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
-    # threads that spin while they wait take the other cores; read once, when torch is loaded
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare()
     try:
         options.run(options)
     except UserError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lvc.bitstream.container import Header, read_header, read_packets, write_end, write_header, write_packet
+from lvc.bitstream.container import Header, open_bitstream, write_end, write_header, write_packet
 from lvc.codec import EncodedFrame, Rate
 from lvc.errors import BitstreamError, UserError
 from lvc.structures.low_delay import LowDelay
@@ -40,6 +40,8 @@ def encode_video(
         UserError: No frame at all, frames of unlike size, or a path that cannot be written.
     """
     target = Path(target)
+    if target.is_dir():
+        raise UserError(f"{target}: cannot be written, it is a folder; name a file")
     codec = export.codec
     if intra_period is not None:
         codec.structure = LowDelay(intra_period)
@@ -73,33 +75,18 @@ def decode_video(source: Path | str, export: Export) -> Iterator[Tensor]:
     Raises:
         BitstreamError: Not ours, of another model, damaged or truncated; after the last good frame where there is one.
     """
-    source = Path(source)
-    with _open(source) as file:
-        header = _named(source, read_header, file)
+    with open_bitstream(source) as (header, packets):
         digest = bytes.fromhex(export.info["digest"])[:8]
         if header.digest != digest:
             raise BitstreamError(
-                f"{source}: encoded with export {header.digest.hex()} of {header.model}, not with "
+                f"encoded with export {header.digest.hex()} of {header.model}, not with "
                 f"{export.info['path']} ({digest.hex()} of {export.info['model']})"
             )
-        packets = read_packets(file)
-        frames = export.codec.decode(packets, (header.height, header.width), Rate())
         try:
-            yield from frames
+            yield from export.codec.decode(packets, (header.height, header.width), Rate())
         except BitstreamError as error:
             note = f" (it was encoded with {header.build})" if header.build != _build() else ""
-            raise BitstreamError(f"{source}: {error}{note}") from None
-
-
-def file_header(source: Path | str) -> Header:
-    """The header of a bitstream file.
-
-    Raises:
-        BitstreamError: Not an lvc file, or its header is damaged.
-    """
-    source = Path(source)
-    with _open(source) as file:
-        return _named(source, read_header, file)
+            raise BitstreamError(f"{error}{note}") from None
 
 
 def _header(export: Export, frame: Tensor, fps: Fraction, colour: str) -> Header:
@@ -133,17 +120,3 @@ def _of_one_size(frames: Iterable[Tensor]) -> Iterator[Tensor]:
             size, wanted = f"{frame.shape[-1]}x{frame.shape[-2]}", f"{first[-1]}x{first[-2]}"
             raise UserError(f"frame {index} is {size}, and the video began with {wanted}")
         yield frame
-
-
-def _open(source: Path):
-    try:
-        return source.open("rb")
-    except OSError as error:
-        raise BitstreamError(f"{source}: cannot be read ({error.strerror})") from None
-
-
-def _named(source: Path, read, file):
-    try:
-        return read(file)
-    except BitstreamError as error:
-        raise BitstreamError(f"{source}: {error}") from None

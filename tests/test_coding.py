@@ -8,7 +8,8 @@ from fractions import Fraction
 import pytest
 import torch
 
-from lvc.coding import decode_video, encode_video, file_header
+from lvc.bitstream.container import file_header
+from lvc.coding import decode_video, encode_video
 from lvc.errors import BitstreamError, UserError
 from lvc.training.export import load_export, save_export
 from tests.conftest import moving_clip, tiny_codec, tiny_config

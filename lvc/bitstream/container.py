@@ -8,8 +8,10 @@ of all of these. The last packet is of kind ``.`` with the frame count as index:
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import BinaryIO
 
 import msgpack
@@ -80,6 +82,34 @@ def read_header(file: BinaryIO) -> Header:
     if not (0 < header.height <= MAX_SIDE and 0 < header.width <= MAX_SIDE):
         raise BitstreamError(f"damaged header: a frame of {header.width}x{header.height}")
     return Header(**{**asdict(header), "fps": Fraction(*header.fps)})
+
+
+@contextmanager
+def open_bitstream(source: Path | str) -> Iterator[tuple[Header, Iterator[Packet]]]:
+    """Open a file: its header, and its packets as they are read.
+
+    Raises:
+        BitstreamError: It cannot be read, or any such error inside the context, which is named in front of the message.
+    """
+    try:
+        file = Path(source).open("rb")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise BitstreamError(f"{source}: cannot be read ({error.strerror})") from None
+    with file:
+        try:
+            yield read_header(file), read_packets(file)
+        except BitstreamError as error:
+            raise BitstreamError(f"{source}: {error}") from None
+
+
+def file_header(source: Path | str) -> Header:
+    """The header of a bitstream file.
+
+    Raises:
+        BitstreamError: Not an lvc file, or its header is damaged.
+    """
+    with open_bitstream(source) as (header, _):
+        return header
 
 
 def write_packet(file: BinaryIO, packet: Packet) -> int:

@@ -19,9 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Decode and print a line of figures."""
+    from lvc.bitstream.container import file_header
     from lvc.cli.exports import find
     from lvc.cli.frames import to_array
-    from lvc.coding import decode_video, file_header
+    from lvc.coding import decode_video
     from lvc.datasets.video import VideoWriter
     from lvc.errors import BitstreamError
     from lvc.training.export import load_export

@@ -29,8 +29,11 @@ def run(options: argparse.Namespace) -> None:
     from lvc.errors import UserError
     from lvc.training.export import load_export
 
-    if options.intra_period is not None and options.intra_period < 1:
-        raise UserError(f"--intra-period: {options.intra_period} is not a positive number of frames")
+    for name, value in (("--intra-period", options.intra_period), ("--frames", options.frames)):
+        if value is not None and value < 1:
+            raise UserError(f"{name}: {value} is not a positive number of frames")
+    if options.target.resolve() == options.source.resolve():
+        raise UserError(f"{options.target}: is the video itself; name another file")
     reader = VideoReader(options.source, options.matrix)
     export = load_export(options.model, options.device)
     frames = (to_tensor(frame) for frame in islice(reader, options.frames))

@@ -29,17 +29,14 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _bitstream(path: Path) -> dict[str, object]:
-    from lvc.bitstream.container import read_header, read_packets
-    from lvc.coding import file_header
+    from lvc.bitstream.container import open_bitstream
     from lvc.errors import BitstreamError
 
-    header = file_header(path)
     kinds: dict[str, list[int]] = {}
     facts: dict[str, object] = {}
-    with path.open("rb") as file:
-        read_header(file)
+    with open_bitstream(path) as (header, packets):
         try:
-            for packet in read_packets(file):
+            for packet in packets:
                 kinds.setdefault(packet.kind, []).append(len(packet.payload))
         except BitstreamError as error:
             facts["damage"] = f"{path}: {error}"

@@ -97,23 +97,38 @@ def _check(args: Any, config_name: str, build: Callable[[dict[str, Any]], Any]) 
     if args.config_dir:
         overrides.append(f"hydra.searchpath=[file://{Path(args.config_dir).absolute()}]")
     with _hydra(args.config_path):
-        for member in _members(name, overrides, args.multirun):
+        parsed = _parse(overrides)
+        fixed = [o.input_line for o in parsed if not o.is_sweep_override()]
+        settings = _compose(name, fixed, return_hydra_config=True).hydra
+        several = args.multirun or settings.mode == RunMode.MULTIRUN
+        for member in _members(settings, parsed) if several else [_only(parsed)]:
             data = _plain(_compose(name, member))
             if not (args.cfg or args.info):
                 build(data)
+        if settings.output_subdir and not (args.cfg or args.info):
+            _make_folder(settings.sweep.dir if several else settings.run.dir)
 
 
-def _members(name: str, overrides: list[str], multirun: bool) -> Iterator[list[str]]:
-    """The overrides of each run: of the only one, or of every combination of a multirun's values."""
-    parsed = _parse(overrides)
-    fixed = [o.input_line for o in parsed if not o.is_sweep_override()]
-    settings = _compose(name, fixed, return_hydra_config=True).hydra
-    if not multirun and settings.mode != RunMode.MULTIRUN:
-        for override in parsed:
-            if override.is_sweep_override():
-                raise ConfigError(override.key_or_group, "several values need -m; quote a value that holds a comma")
-        yield fixed
-        return
+def _make_folder(path: str) -> None:
+    """Make the folder that Hydra would make, whose own report of a failure is a traceback."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError("dir", f"{path}: cannot be made ({error.strerror})") from None
+    if not os.access(path, os.W_OK):
+        raise ConfigError("dir", f"{path}: no permission to write there")
+
+
+def _only(parsed: list[Override]) -> list[str]:
+    """The overrides of a single run."""
+    for override in parsed:
+        if override.is_sweep_override():
+            raise ConfigError(override.key_or_group, "several values need -m; quote a value that holds a comma")
+    return [override.input_line for override in parsed]
+
+
+def _members(settings: DictConfig, parsed: list[Override]) -> Iterator[list[str]]:
+    """The overrides of each run of a multirun: every combination of its values."""
     basic = settings.sweeper._target_.endswith(".BasicSweeper")
     params = [f"{key}={value}" for key, value in (settings.sweeper.params or {}).items()] if basic else []
     axes: dict[str, list[str]] = {}

@@ -56,7 +56,11 @@ def read_checkpoint(path: Path | str) -> dict[str, Tensor]:
     for key in ("state_dict", "net", "model"):
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
-    tensors = {k: v for k, v in found.items() if isinstance(v, Tensor)} if isinstance(found, dict) else {}
+    tensors = (
+        {k: v for k, v in found.items() if isinstance(k, str) and isinstance(v, Tensor)}
+        if isinstance(found, dict)
+        else {}
+    )
     if not tensors:
         raise UserError(f"{path}: holds no dictionary of tensors")
     return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
@@ -87,6 +91,8 @@ def dcvc_tcm_weights(released: dict[str, Tensor], path: Path | str) -> dict[str,
         else:
             raise UserError(f"{path}: '{name}' is no tensor of DCVC-TCM")
     for target, rows in layers.items():
+        if len({row.shape for row in rows.values()}) != 1:
+            raise UserError(f"{path}: the layers of '{target}' differ in shape")
         weights[target] = torch.stack([rows[i] for i in sorted(rows)])
     return weights
 

@@ -29,6 +29,23 @@ def replacing(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def check_writable(path: Path) -> None:
+    """Make sure, before hours of work, that a file can be put at ``path``; makes the folders above it.
+
+    Raises:
+        UserError: If it cannot.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        part.unlink()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
 def _sync(path: Path) -> None:
     """Have the disk itself hold what was written."""
     descriptor = os.open(path, os.O_RDONLY)

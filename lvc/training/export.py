@@ -78,7 +78,7 @@ def load_export(path: Path | str, device: str = "cpu") -> Export:
     """Load a codec, ready to code.
 
     Raises:
-        UserError: No such file, not an export, or damaged; names the file.
+        UserError: No such file, not an export, or damaged (names the file), or a device that is not there.
     """
     path = Path(path)
     header, digest, tensors = read_export(path)
@@ -89,7 +89,7 @@ def load_export(path: Path | str, device: str = "cpu") -> Export:
         codec.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"{path}: weights do not fit its model '{config.name}' ({_first_line(error)})") from None
-    codec.eval().requires_grad_(False).to(device)
+    _move(codec.eval().requires_grad_(False), device)
     for name, model in _entropy_models(codec):
         model.tables = CodingTables.from_tensors(
             {k: tensors[f"tables.{name}.{k}"] for k in ("counts", "sizes", "lows")}
@@ -169,6 +169,14 @@ def load_starting_weights(codec: VideoCodec, config: Any) -> None:
     ):
         if path:
             load_parts(codec, path, parts)
+
+
+def _move(codec: VideoCodec, device: str) -> None:
+    try:
+        codec.to(device)
+    except (RuntimeError, AssertionError) as error:  # no driver, no such device, or a torch built without it
+        reason = str(error).splitlines()[0].partition(". ")[0]
+        raise UserError(f"device: '{device}' cannot be used here ({reason}); 'cpu' can everywhere") from None
 
 
 def _part_tensors(codec: VideoCodec, part: str) -> dict[str, Tensor]:

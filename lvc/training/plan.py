@@ -3,14 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from lvc.codec import VideoCodec
 from lvc.config.contract import ConfigError
 from lvc.config.feasible import MS_SSIM_SIDE
 from lvc.config.run import RunConfig, stage_dataset
 from lvc.config.schedule import StageConfig
+from lvc.config.trainer import TrainerConfig
 from lvc.datasets.sources import check_lengths, open_source
+from lvc.training.atomic import check_writable
 from lvc.training.stages import build_optimizer
 
 
@@ -37,9 +41,12 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
     """Check what only the codec, the data and the machine can tell.
 
     Raises:
-        ConfigError: Naming the option.
+        UserError: Naming the option, or an export's path that cannot be written.
     """
     build_optimizer(codec.parameters(), run.optimizer, lr=1.0)
+    _check_hardware(run.trainer)
+    if run.export:
+        check_writable(Path(run.export))
     if run.init_from and not Path(run.init_from).is_file():
         raise ConfigError("init_from", f"{run.init_from}: no such export")
     made = {Path(run.dir, "stages", f"{name}.safetensors").resolve() for name in run.schedule.order}
@@ -57,6 +64,15 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
         for label, action in stage.on_enter.items():
             if action.do == "load" and not Path(action.path).is_file() and Path(action.path).resolve() not in made:
                 raise ConfigError(f"{key}.on_enter.{label}.path", f"{action.path}: no such export")
+
+
+def _check_hardware(options: TrainerConfig) -> None:
+    wanted = {"accelerator": options.accelerator, "devices": options.devices, "strategy": options.strategy}
+    try:
+        pl.Trainer(**wanted, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    except (MisconfigurationException, ValueError) as error:
+        listed = ", ".join(f"{key}={value}" for key, value in wanted.items())
+        raise ConfigError("trainer", f"cannot have {listed} here: {str(error).splitlines()[0]}") from None
 
 
 def _check_kinds(codec: VideoCodec, stage: StageConfig, key: str) -> None:

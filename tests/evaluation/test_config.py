@@ -1,5 +1,6 @@
 import pytest
 
+from lvc.config.compose import compose
 from lvc.config.contract import ConfigError
 from lvc.config.evaluate import build_evaluation
 
@@ -38,7 +39,6 @@ def test_a_wrong_option_is_named(changes, message):
 
 @pytest.mark.parametrize("protocol", ["ip32", "ip12"])
 def test_the_shipped_configuration_is_valid(protocol):
-    compose = pytest.importorskip("lvc.config.compose").compose
     config = build_evaluation(compose("evaluate", [f"protocol={protocol}", "preset=fast", "exports=a/*.safetensors"]))
     assert config.protocol.name == protocol
     assert config.traditional["x264"].options["g"] == config.protocol.intra_period == int(protocol[2:])

@@ -9,8 +9,6 @@ from lvc.evaluation.run import evaluate
 
 from .material import encoder, moving_scene, protocol, write_video
 
-pytest.importorskip("lvc.datasets.sources", reason="needs the data sets")
-
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory):

@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 
 from lvc.config.contract import build
 from lvc.config.evaluate import TraditionalConfig
+from lvc.datasets.video import VideoReader
 from lvc.errors import UserError
 from lvc.evaluation.bdrate import bd_rate
 from lvc.evaluation.metrics import bits_per_pixel
@@ -78,14 +79,13 @@ def test_settings_say_how_colour_was_converted():
 
 @pytest.mark.parametrize(("codec", "recorded"), [("x264", "x264-ldp"), ("x265", "x265-ldp")])
 def test_a_real_clip_costs_about_what_others_recorded(codec, recorded, recorded_clip, tmp_path):
-    video = pytest.importorskip("lvc.datasets.video")
     path, curves = recorded_clip
     composed = OmegaConf.merge(
         OmegaConf.load(CONF / "evaluate.yaml"), {"protocol": {"intra_period": 64}, "preset": "medium"}
     )
     config = build(TraditionalConfig, OmegaConf.to_container(composed.traditional, resolve=True)[codec])
     settings = protocol(intra_period=64, frames=33, metrics=("psnr",))
-    reader = video.VideoReader(path)
+    reader = VideoReader(path)
     source = check(Sequence("clip", reader.info.fps, "bt601", lambda: iter(reader)), settings)
     points = []
     for value in config.points:

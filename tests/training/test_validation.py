@@ -60,7 +60,6 @@ def test_bits_count_against_the_size_before_padding(codec, loss):
 
 
 def test_rate_difference_to_an_anchor_is_logged(codec):
-    pytest.importorskip("lvc.evaluation.bdrate")
     anchor = AnchorConfig(name="x265", bpp=(0.1, 0.2, 0.4, 0.8), psnr=(30, 33, 36, 39))
     validator = Validator([], None, 0, anchor)
     found = validator._against_anchor({"val/bpp": 0.4, "val/psnr": 33.0})
