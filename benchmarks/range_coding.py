@@ -1,4 +1,4 @@
-"""Range coding of one 1080p latent (96 x 68 x 120) under per-symbol scales, against CompressAI's GaussianConditional."""
+"""Range coding of one 1080p latent (96 x 68 x 120) under its own scales, against CompressAI's GaussianConditional."""
 
 import torch
 from common import arguments, interleaved, report

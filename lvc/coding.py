@@ -82,11 +82,15 @@ def decode_video(source: Path | str, export: Export) -> Iterator[Tensor]:
                 f"encoded with export {header.digest.hex()} of {header.model}, not with "
                 f"{export.info['path']} ({digest.hex()} of {export.info['model']})"
             )
+        threads, build = torch.get_num_threads(), _build(export.codec)
+        torch.set_num_threads(header.threads)
         try:
             yield from export.codec.decode(packets, (header.height, header.width), Rate())
         except BitstreamError as error:
-            note = f" (it was encoded with {header.build})" if header.build != _build() else ""
+            note = f" (encoded with {header.build}, and this is {build})" if header.build != build else ""
             raise BitstreamError(f"{error}{note}") from None
+        finally:
+            torch.set_num_threads(threads)
 
 
 def _header(export: Export, frame: Tensor, fps: Fraction, colour: str) -> Header:
@@ -98,12 +102,16 @@ def _header(export: Export, frame: Tensor, fps: Fraction, colour: str) -> Header
         fps=Fraction(fps),
         colour=colour,
         structure={"name": "low_delay", "intra_period": export.codec.structure.intra_period},
-        build=_build(),
+        threads=torch.get_num_threads(),
+        build=_build(export.codec),
     )
 
 
-def _build() -> str:
-    return f"torch {torch.__version__}"
+def _build(codec: torch.nn.Module) -> str:
+    """What decides how floating-point sums come out: the library, and the device's kind and instruction set."""
+    device = next(codec.parameters()).device
+    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+    return f"torch {torch.__version__}, {kind}"
 
 
 def _on_device(frames: Iterable[Tensor], codec: torch.nn.Module) -> Iterator[Tensor]:

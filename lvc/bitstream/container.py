@@ -24,6 +24,7 @@ VERSION = 1
 END = "."
 MAX_SIDE = 1 << 14
 MAX_HEADER = 1 << 12
+MAX_THREADS = 1 << 10
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Header:
         colour: YUV matrix that RGB was made with (``bt601``, ``bt709``), for writing YUV files.
         structure: Name and parameters of the coding structure.
         q: Quality index of a variable-rate model.
+        threads: CPU threads the encoder computed with: sums are split among threads, so a decoder takes as many.
         build: What the encoder computed with; named when a decoder gets out of step.
     """
 
@@ -50,6 +52,7 @@ class Header:
     colour: str
     structure: dict[str, object]
     q: float | None = None
+    threads: int = 1
     build: str = ""
 
 
@@ -81,6 +84,8 @@ def read_header(file: BinaryIO) -> Header:
     header = Header(*msgpack.unpackb(body))
     if not (0 < header.height <= MAX_SIDE and 0 < header.width <= MAX_SIDE):
         raise BitstreamError(f"damaged header: a frame of {header.width}x{header.height}")
+    if not 0 < header.threads <= MAX_THREADS:
+        raise BitstreamError(f"damaged header: {header.threads} threads")
     return Header(**{**asdict(header), "fps": Fraction(*header.fps)})
 
 

@@ -49,7 +49,7 @@ def _bitstream(path: Path) -> dict[str, object]:
         "fps": f"{header.fps} ({float(header.fps):g})",
         "colour": header.colour,
         "structure": ", ".join(f"{k} {v}" for k, v in header.structure.items()),
-        "encoder": header.build,
+        "encoder": f"{header.build}, {header.threads} threads",
         "frames": f"{frames} ({', '.join(f'{len(v)} {k}' for k, v in kinds.items())})",
         "bytes": size,
         "payload": f"{sum(map(sum, kinds.values()))} ({', '.join(f'{k} {sum(v)}' for k, v in kinds.items())})",

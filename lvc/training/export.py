@@ -3,6 +3,7 @@
 Loading one executes no code. Its digest names it in every bitstream made with it.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -69,8 +70,10 @@ def save_export(path: Path | str, codec: VideoCodec, config: Any, provenance: di
         save_file(tensors, part, metadata)
         os.replace(part, path)
     except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot write the export ({error})") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
     return path
 
 
