@@ -43,7 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    pass
+    """Pages keep their line breaks, and options name their defaults where they have one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ def _run(
     cwd: Path,
     env: dict[str, str] | None = None,
     kill_when: Callable[[], bool] | None = None,
+    kill_with: int = signal.SIGKILL,
 ) -> Done:
     log = Path(cwd, ".log")
     environment = {"LVC_CACHE": str(Path(cwd, ".cache")), "OMP_NUM_THREADS": "1", **(env or {})}
@@ -61,7 +62,7 @@ def _run(
     end = time.monotonic() + 120
     while kill_when and process.is_alive() and time.monotonic() < end:
         if kill_when():
-            os.kill(process.pid, signal.SIGKILL)
+            os.kill(process.pid, kill_with)
             break
         time.sleep(0.002)
     process.join(max(end - time.monotonic(), 1))
@@ -84,3 +85,12 @@ def _child(program: str, arguments: list[str], cwd: str, environment: dict[str, 
         runpy.run_path(str(ROOT / program), run_name="__main__")
     else:
         runpy.run_module(program, run_name="__main__", alter_sys=True)
+
+
+def assert_refused(done: Done, *said: str) -> None:
+    """A mistake: exit code 2, and one line on stderr that says what it is."""
+    assert done.code == 2, done
+    lines = done.err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), done.err
+    for part in said:
+        assert part in lines[0]

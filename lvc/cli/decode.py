@@ -21,8 +21,8 @@ def run(options: argparse.Namespace) -> None:
     """Decode and print a line of figures."""
     from lvc.bitstream.container import file_header
     from lvc.cli.exports import find
-    from lvc.cli.frames import to_array
     from lvc.coding import decode_video
+    from lvc.datasets.frames import to_bytes
     from lvc.datasets.video import VideoWriter
     from lvc.errors import BitstreamError
     from lvc.training.export import load_export
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
     with VideoWriter(options.target, (header.height, header.width), header.fps, header.colour) as writer:
         try:
             for frame in decode_video(options.source, export):
-                writer.write(to_array(frame))
+                writer.write(to_bytes(frame))
                 count += 1
         except BitstreamError as error:
             if not count:

@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Encode and print a line of figures."""
     from lvc.cli.exports import remember
-    from lvc.cli.frames import to_tensor
     from lvc.coding import encode_video
+    from lvc.datasets.frames import to_tensor
     from lvc.datasets.video import VideoReader
     from lvc.errors import UserError
     from lvc.training.export import load_export

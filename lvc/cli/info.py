@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> None:
         print(json.dumps(facts, indent=2, default=str))
     else:
         for name, value in facts.items():
-            print(f"{name:<12} {value}")
+            print(f"{name:<12} {json.dumps(value) if isinstance(value, dict) else value}")
     if "damage" in facts:
         from lvc.errors import BitstreamError
 
@@ -69,6 +69,6 @@ def _export(path: Path) -> dict[str, object]:
         "size": header["config"]["size"],
         "digest": digest,
         "parameters": sum(t.numel() for t in weights),
-        "config": json.dumps(header["config"]),
-        "provenance": json.dumps(header["provenance"]),
+        "config": header["config"],
+        "provenance": header["provenance"],
     }

@@ -37,10 +37,10 @@ def model_config(name: str, overrides: list[str]) -> Any:
 
 def summarise(name: str, overrides: list[str], size: tuple[int, int]) -> dict[str, Any]:
     """Facts of a model for frames of ``size`` ``(H, W)``."""
+    config = model_config(name, overrides)  # mistakes are answered before torch is loaded
     from lvc.models.build import build_codec
     from lvc.structures.low_delay import padded_size
 
-    config = model_config(name, overrides)
     codec = build_codec(config).eval()
     own, intra, modules = parameters(codec)
     padded = padded_size(size, codec.stride)

@@ -37,7 +37,7 @@ def read_png(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip instead of scaling
                 return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, 2)
-            return np.asarray(image.convert("RGB"))
+            return np.array(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{path}: unreadable PNG frame ({error})") from None
 

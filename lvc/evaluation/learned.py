@@ -8,8 +8,8 @@ from torch import Tensor
 
 from lvc.coding import decode_video, encode_video
 from lvc.config.evaluate import ProtocolConfig
+from lvc.datasets.frames import to_tensor
 from lvc.evaluation.measure import Measurement, compare_frames
-from lvc.evaluation.metrics import to_tensor
 from lvc.evaluation.sequences import Source
 from lvc.evaluation.timing import Stopwatch
 from lvc.training.export import Export, load_export

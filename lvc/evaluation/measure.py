@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from lvc.datasets.frames import to_bytes
 from lvc.errors import UserError
-from lvc.evaluation.metrics import QualityMeter, to_bytes
+from lvc.evaluation.metrics import QualityMeter
 from lvc.evaluation.sequences import Source
 
 CROP_SIDE = 128

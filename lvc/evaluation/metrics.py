@@ -7,6 +7,8 @@ import torch
 from pytorch_msssim import ms_ssim as _ms_ssim
 from torch import Tensor
 
+from lvc.datasets.frames import to_tensor
+
 PSNR_LIMIT = 100.0
 """What a frame without any error counts as, in dB."""
 
@@ -35,16 +37,6 @@ def ms_ssim_db(value: float) -> float:
 def bits_per_pixel(size: int, width: int, height: int, frames: int) -> float:
     """Bits per pixel of ``size`` bytes for ``frames`` frames of the video's own (unpadded) size."""
     return size * 8 / (width * height * frames)
-
-
-def to_tensor(frame: np.ndarray) -> Tensor:
-    """``(H, W, 3)`` uint8 to ``(1, 3, H, W)`` float in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 255
-
-
-def to_bytes(frame: Tensor) -> np.ndarray:
-    """``(1, 3, H, W)`` float to ``(H, W, 3)`` uint8, rounded and clamped."""
-    return (frame[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
 class QualityMeter:

@@ -12,9 +12,9 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from torch import Tensor
 
 from lvc.config.evaluate import ProtocolConfig, TraditionalConfig
+from lvc.datasets.frames import to_tensor
 from lvc.errors import UserError
 from lvc.evaluation.measure import Measurement, compare_frames
-from lvc.evaluation.metrics import to_tensor
 from lvc.evaluation.sequences import Source
 from lvc.evaluation.timing import Stopwatch
 

@@ -1,6 +1,7 @@
 """Names of released checkpoints, mapped to ours. Facts about files; no file is shipped or fetched."""
 
 import re
+import warnings
 from pathlib import Path
 
 import torch
@@ -50,7 +51,9 @@ def read_checkpoint(path: Path | str) -> dict[str, Tensor]:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # the unpickler raises whatever the file makes it raise
         raise UserError(f"{path}: not a PyTorch checkpoint of plain tensors") from None
     for key in ("state_dict", "net", "model"):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from lvc.evaluation.metrics import QualityMeter, bits_per_pixel, ms_ssim_db, psnr, to_bytes, to_tensor
+from lvc.datasets.frames import to_bytes, to_tensor
+from lvc.evaluation.metrics import QualityMeter, bits_per_pixel, ms_ssim_db, psnr
 
 
 def test_psnr_is_that_of_the_mean_squared_error():

@@ -71,7 +71,7 @@ def test_parts_load_by_name_and_an_intra_codec_into_its_place(tmp_path):
 def test_what_does_not_fit_is_said(tmp_path):
     wider = intra_config(16)
     path = save_export(tmp_path / "i.safetensors", build_codec(wider), wider, {})
-    with pytest.raises(UserError, match="part 'intra' .* of another shape"):
+    with pytest.raises(UserError, match=r"part 'intra' .* of another shape"):
         load_parts(tiny_codec(), path, ("intra",))
     with pytest.raises(UserError, match="no part of 'intra_cheng2020' fits"):
         load_parts(tiny_codec(), path)

@@ -1,5 +1,4 @@
 import csv
-import multiprocessing
 import os
 import random
 import signal
@@ -12,6 +11,7 @@ import torch
 from lvc.errors import UserError
 from lvc.training.resume import differing
 from lvc.training.run import train
+from tests.commands import processes
 
 CHANGES = {
     "stage": {"steps": 8, "lr": 1e-3, "batch_size": 2, "grad_clip": 0.1, "random_distance": True, "distance": 2},
@@ -42,16 +42,9 @@ def whole(tmp_path_factory, tiny_in):
     return run
 
 
-@pytest.fixture(scope="module")
-def processes():
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lvc.training.run", "lvc.models.dcvc_tcm", "lvc.models.intra_cheng2020"])
-    return context
-
-
-def run_until(processes, run, data, ready, limit=60):
+def run_until(run, data, ready, limit=60):
     """Train in a process of its own and kill it, without warning, when `ready()` is true."""
-    process = processes.Process(target=train, args=(run, data))
+    process = processes().Process(target=train, args=(run, data))
     process.start()
     end = time.monotonic() + limit
     while process.is_alive() and not ready() and time.monotonic() < end:
@@ -73,19 +66,19 @@ def run_until(processes, run, data, ready, limit=60):
         "checkpoints/frame/000000006.ckpt",
     ],
 )
-def test_killed_run_ends_where_the_whole_one_does(whole, processes, tiny, file):
+def test_killed_run_ends_where_the_whole_one_does(whole, tiny, file):
     run, data = tiny(STAGES, **CHANGES)
-    assert run_until(processes, run, data, (Path(run.dir) / file).exists) == -signal.SIGKILL
+    assert run_until(run, data, (Path(run.dir) / file).exists) == -signal.SIGKILL
     train(run, data)
     assert_same_run(run, whole)
 
 
-def test_run_killed_again_and_again_ends_where_the_whole_one_does(whole, processes, tiny):
+def test_run_killed_again_and_again_ends_where_the_whole_one_does(whole, tiny):
     run, data = tiny(STAGES, **CHANGES)
     draw = random.Random(0)
     for _ in range(4):
         moment = time.monotonic() + draw.uniform(0.3, 1.5)
-        run_until(processes, run, data, lambda moment=moment: time.monotonic() > moment)
+        run_until(run, data, lambda moment=moment: time.monotonic() > moment)
     train(run, data)
     assert_same_run(run, whole)
 
@@ -96,19 +89,19 @@ def test_workers_change_nothing(whole, tiny):
     assert_same_run(run, whole)
 
 
-def test_log_of_a_killed_run_has_every_step_once(processes, tiny):
+def test_log_of_a_killed_run_has_every_step_once(tiny):
     run, data = tiny(["frame"], **CHANGES)
-    run_until(processes, run, data, (Path(run.dir) / "checkpoints/frame/000000004.ckpt").exists)
+    run_until(run, data, (Path(run.dir) / "checkpoints/frame/000000004.ckpt").exists)
     train(run, data)
     with (Path(run.dir) / "metrics.csv").open(newline="") as file:
         steps = [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
     assert steps == list(range(1, 9))
 
 
-def test_torn_checkpoint_is_passed_over_loudly(whole, processes, tiny, capsys):
+def test_torn_checkpoint_is_passed_over_loudly(whole, tiny, capsys):
     run, data = tiny(STAGES, **CHANGES)
     folder = Path(run.dir, "checkpoints", "frame")
-    run_until(processes, run, data, (folder / "000000004.ckpt").exists)
+    run_until(run, data, (folder / "000000004.ckpt").exists)
     newest = sorted(folder.glob("*.ckpt"))[-1]
     newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
     train(run, data)
@@ -116,10 +109,10 @@ def test_torn_checkpoint_is_passed_over_loudly(whole, processes, tiny, capsys):
     assert_same_run(run, whole)
 
 
-def test_no_readable_checkpoint_is_an_error_that_says_what_to_do(processes, tiny):
+def test_no_readable_checkpoint_is_an_error_that_says_what_to_do(tiny):
     run, data = tiny(["frame"], **CHANGES)
     folder = Path(run.dir, "checkpoints", "frame")
-    run_until(processes, run, data, (folder / "000000002.ckpt").exists)
+    run_until(run, data, (folder / "000000002.ckpt").exists)
     for path in folder.glob("*.ckpt"):
         path.write_bytes(b"torn")
     with pytest.raises(UserError, match="no checkpoint can be read"):

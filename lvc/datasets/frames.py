@@ -10,6 +10,6 @@ def to_tensor(frame: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 255
 
 
-def to_array(frame: Tensor) -> np.ndarray:
-    """``(1, 3, H, W)`` in [0, 1] to ``(H, W, 3)`` uint8, rounded."""
-    return (frame[0] * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+def to_bytes(frame: Tensor) -> np.ndarray:
+    """``(1, 3, H, W)`` float to ``(H, W, 3)`` uint8, rounded and clamped."""
+    return (frame[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()

@@ -1,0 +1,148 @@
+"""``import``: foreign checkpoints, good, wrong and malicious."""
+
+import os
+import pickle
+
+import pytest
+import torch
+
+from lvc.config.contract import build
+from lvc.config.model import ModelConfig
+from lvc.models.build import build_codec
+from lvc.models.released import dcvc_tcm_weights
+from lvc.training.export import load_export, save_export
+from tests.commands import assert_refused, lvc
+from tests.models.test_dcvc_tcm import released_weights
+
+
+@pytest.fixture(scope="module")
+def released():
+    return released_weights()
+
+
+@pytest.fixture(scope="module")
+def intra(tmp_path_factory):
+    """A small intra codec's export, so that not every import writes a large one."""
+    config = build(ModelConfig, {"name": "intra_cheng2020", "size": "tiny", "channels": 8})
+    return save_export(tmp_path_factory.mktemp("intra") / "intra.safetensors", build_codec(config), config, {})
+
+
+@pytest.mark.parametrize("form", ["plain", "prefixed"])
+def test_a_released_checkpoint_is_imported_tensor_by_tensor(tmp_path, released, intra, form):
+    content = released if form == "plain" else {"state_dict": {f"module.{n}": t for n, t in released.items()}}
+    torch.save(content, tmp_path / "release.pth.tar")
+    done = lvc("import", "dcvc_tcm", "release.pth.tar", "out.safetensors", "--intra", intra, cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "out.safetensors: 258 tensors of release.pth.tar imported\n"
+    export = load_export(tmp_path / "out.safetensors")
+    weights = export.codec.state_dict()
+    for name, tensor in dcvc_tcm_weights(released, "released").items():
+        assert torch.equal(weights[name], tensor), name
+    for name, tensor in load_export(intra).codec.state_dict().items():
+        assert torch.equal(weights[f"intra.{name}"], tensor), name
+    assert export.config.compat == "official"
+
+
+def changed(released, how):
+    some = dict(released)
+    if how == "missing":
+        del some["mv_encoder.0.weight"]
+    elif how == "layer missing":
+        del some["bit_estimator_z.f3.b"]
+    elif how == "extra":
+        some["mv_encoder.0.momentum"] = torch.zeros(1)
+    elif how == "foreign":
+        some = {"backbone.conv.weight": torch.zeros(3)}
+    elif how == "shape":
+        some["mv_encoder.0.weight"] = torch.zeros(3, 2, 3, 3)
+    elif how == "layer's shape":
+        some["bit_estimator_z.f3.b"] = torch.zeros(3)
+    return some
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("missing", "has no tensor for 'motion.encoder.0.weight' (1 missing in all)"),
+        ("layer missing", "hyper_prior.b"),
+        ("extra", "motion.encoder.0.momentum"),
+        ("foreign", "'backbone.conv.weight' is no tensor of DCVC-TCM"),
+        ("shape", "'motion.encoder.0.weight' is of shape (3, 2, 3, 3)"),
+        ("layer's shape", "hyper_prior.b"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_names_the_tensor(tmp_path, released, intra, how, message):
+    torch.save(changed(released, how), tmp_path / "wrong.pth")
+    done = lvc("import", "dcvc_tcm", "wrong.pth", "out.safetensors", "--intra", intra, cwd=tmp_path)
+    assert_refused(done, "wrong.pth: ", message)
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_compressais_intra_codec_is_imported(tmp_path):
+    from compressai.models import Cheng2020Anchor
+
+    theirs = Cheng2020Anchor(N=8)
+    torch.save(theirs.state_dict(), tmp_path / "anchor.pth")
+    done = lvc("import", "intra_cheng2020", "anchor.pth", "out.safetensors", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert "context model left out" in done.out
+    ours = load_export(tmp_path / "out.safetensors").codec
+    frame = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(ours.g_a(frame), theirs.eval().g_a(frame))
+    done = lvc("import", "dcvc_tcm", "anchor.pth", "no.safetensors", cwd=tmp_path)
+    assert_refused(done, "anchor.pth: ", "is no tensor of DCVC-TCM")
+
+
+def test_another_models_checkpoint_is_no_intra_codec(tmp_path, released):
+    torch.save(released, tmp_path / "release.pth")
+    done = lvc("import", "intra_cheng2020", "release.pth", "out.safetensors", cwd=tmp_path)
+    assert_refused(done, "release.pth: ", "cheng2020_anchor")
+
+
+class Malicious:
+    """Leaves a file where it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.trace),)
+
+
+@pytest.mark.parametrize("form", ["torch", "pickle"])
+def test_a_checkpoint_that_wants_to_execute_code_is_refused_and_does_not(tmp_path, form):
+    path, trace = tmp_path / "evil.pth", tmp_path / "trace"
+    content = {"mv_encoder.0.weight": torch.zeros(1), "more": Malicious(trace)}
+    if form == "torch":
+        torch.save(content, path)
+        torch.load(path, weights_only=False)
+    else:
+        path.write_bytes(pickle.dumps(content))
+        pickle.loads(path.read_bytes())
+    trace.rmdir()  # it would have
+    for model in ("dcvc_tcm", "intra_cheng2020"):
+        done = lvc("import", model, path, "out.safetensors", cwd=tmp_path)
+        assert_refused(done, "evil.pth: not a PyTorch checkpoint of plain tensors")
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({}, "holds no dictionary of tensors"),
+        ({3: torch.zeros(1)}, "holds no dictionary of tensors"),
+        (torch.zeros(3), "holds no dictionary of tensors"),
+        (None, "no such checkpoint"),
+    ],
+)
+def test_what_holds_no_weights_is_refused(tmp_path, content, message):
+    if content is not None:
+        torch.save(content, tmp_path / "a.pth")
+    assert_refused(lvc("import", "dcvc_tcm", "a.pth", "out.safetensors", cwd=tmp_path), f"a.pth: {message}")
+
+
+def test_an_export_that_cannot_be_written_is_said(tmp_path, released, intra):
+    torch.save(released, tmp_path / "release.pth")
+    done = lvc("import", "dcvc_tcm", "release.pth", "/proc/nope/out.safetensors", "--intra", intra, cwd=tmp_path)
+    assert_refused(done, "/proc/nope/out.safetensors: cannot")
