@@ -65,7 +65,8 @@ def test_summary_has_the_published_numbers(capsys):
 
 
 def test_summary_of_another_size_and_of_an_ablation(capsys):
-    whole = json.loads(said(capsys, "summary", "dcvc_tcm", "size=tiny", "--frame", "100x70", "--json"))
+    tiny = ("summary", "dcvc_tcm", "size=tiny")
+    whole = json.loads(said(capsys, *tiny, "--frame", "100x70", "--json"))
     less = json.loads(
         said(capsys, "summary", "dcvc_tcm", "size=tiny", "model.contexts=1", "--frame", "100x70", "--json")
     )

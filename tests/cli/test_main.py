@@ -70,13 +70,8 @@ def test_info_of_a_bitstream_needs_no_torch(tmp_path, coded):
 
 def test_a_reader_that_leaves_early_is_no_mistake(tmp_path):
     command = f"{sys.executable} -m lvc summary --help | head -n 1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 
