@@ -16,7 +16,7 @@ from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
 from lvc.structures.low_delay import pad
 from lvc.training.losses import RateDistortionLoss
-from lvc.training.stages import build_optimizer, learning_rate, set_modes
+from lvc.training.stages import build_optimizer, learning_rate, motion_only, set_modes
 
 
 class StageModule(pl.LightningModule):
@@ -44,10 +44,8 @@ class StageModule(pl.LightningModule):
         self.codec, self.config, self.name, self.total, self.first_step = codec, run, name, total, first_step
         self.number = run.schedule.order.index(name)
         self.stage: StageConfig = run.schedule.stages[name]
-        # collectives carry no 16-bit integers: such buffers are constants, equal on all ranks already
-        self._ddp_params_and_buffers_to_ignore = [n for n, b in self.named_buffers() if b.dtype == torch.int16]
         self.loss = RateDistortionLoss(self.stage.loss, run.loss)
-        self.motion_only = set(d for d, w in self.stage.loss.distortion.items() if w) == {"prediction"}
+        self.motion_only = motion_only(self.stage)
         self.done, self.skipped, self.skipped_in_a_row = 0, 0, 0
         self.record: dict[str, Any] = {"seconds": 0.0}
         self.names: list[str] = []

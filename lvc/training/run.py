@@ -25,7 +25,7 @@ from lvc.training.module import StageModule
 from lvc.training.plan import check_plan, open_sources
 from lvc.training.provenance import provenance
 from lvc.training.report import Progress, log_metrics
-from lvc.training.stages import enter, freeze, learnable
+from lvc.training.stages import enter, freeze, learnable, motion_only
 from lvc.training.validation import Validator
 
 TRAINING_CLIPS = 8
@@ -155,8 +155,8 @@ class Run:
         if not self.state.stages or self.config.schedule.stages[name].on_enter:
             return None
         last = list(self.state.stages)[-1]
-        points = [self.config.schedule.stages[n].loss for n in (last, name)]
-        same = len({(p.metric, p.lmbda) for p in points}) == 1
+        stages = [self.config.schedule.stages[n] for n in (last, name)]
+        same = len({(s.loss.metric, s.loss.lmbda, motion_only(s)) for s in stages}) == 1
         return self.state.stages[last].get("after") if same else None
 
     def _loader(self, name: str, trainer: pl.Trainer) -> Any:

@@ -65,6 +65,11 @@ def _copy(codec: VideoCodec, action: ActionConfig, option: str) -> None:
         raise UserError(f"{option}: {shapes}") from None
 
 
+def motion_only(stage: StageConfig) -> bool:
+    """Whether a stage asks for nothing beyond motion: then frames are not coded, and the prediction stands for them."""
+    return set(stage.loss.distortion) == {"prediction"} and all(s.startswith("motion") for s in stage.loss.rate)
+
+
 def build_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig, lr: float) -> torch.optim.Optimizer:
     """An optimiser over the parameters that train and no other (a frozen weight must not decay either).
 

@@ -34,7 +34,9 @@ class ClipFigures:
 
 
 @torch.no_grad()
-def measure(codec: VideoCodec, clip: Tensor, loss: RateDistortionLoss, picture: bool = False) -> ClipFigures:
+def measure(
+    codec: VideoCodec, clip: Tensor, loss: RateDistortionLoss, picture: bool = False, motion_only: bool = False
+) -> ClipFigures:
     """Code a clip as one group of pictures, as a decoder would see it: rounded, padded, cropped and clamped.
 
     Args:
@@ -42,6 +44,7 @@ def measure(codec: VideoCodec, clip: Tensor, loss: RateDistortionLoss, picture: 
         clip: ``(T, 3, h, w)`` bytes, of any size.
         loss: Whose metric and lambda weigh distortion and rate.
         picture: Make a panel.
+        motion_only: Code motion alone; predictions stand for the frames.
 
     Returns:
         PSNR of RGB, bits per pixel of the original size (in all and by stream, estimated), the loss, and what copying
@@ -51,8 +54,9 @@ def measure(codec: VideoCodec, clip: Tensor, loss: RateDistortionLoss, picture: 
     frames = clip.float().div(255)
     stream = Estimate(training=False, keep_maps=picture)
     rate = loss.rate(1, clip.device)
+    padded = pad(frames, codec.stride)[None]
     decoded, bits, last = [], {}, None
-    for last in codec.structure.unroll(codec, pad(frames, codec.stride)[None], rate, stream):
+    for last in codec.structure.unroll(codec, padded, rate, stream, motion_only=motion_only):
         decoded.append(last.frame[..., :height, :width].float().clamp(0, 1))
         for name, amount in last.bits.items():
             bits.setdefault(name, []).append(float(amount.sum()))
@@ -132,7 +136,7 @@ class Validator(pl.Callback):
                 size = f"{clip.shape[-1]}x{clip.shape[-2]}"
                 raise UserError(f"{item['name']}: is {size}, and MS-SSIM needs sides of at least {MS_SSIM_SIDE}")
             with torch.compiler.set_stance("force_eager"):  # clips of all sizes are not worth compiling for
-                figures[index] = measure(module.codec, clip, module.loss, picture=index < self.pictures)
+                figures[index] = measure(module.codec, clip, module.loss, index < self.pictures, module.motion_only)
         module.train()
         figures = _gather(figures, trainer.world_size)
         metrics = {k: sum(f.metrics[k] for f in figures) / len(figures) for k in figures[0].metrics}
