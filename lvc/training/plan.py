@@ -70,7 +70,7 @@ def _check_hardware(options: TrainerConfig) -> None:
     wanted = {"accelerator": options.accelerator, "devices": options.devices, "strategy": options.strategy}
     try:
         pl.Trainer(**wanted, logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    except (MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, TypeError, ValueError) as error:
         listed = ", ".join(f"{key}={value}" for key, value in wanted.items())
         raise ConfigError("trainer", f"cannot have {listed} here: {str(error).splitlines()[0]}") from None
 

@@ -93,7 +93,10 @@ class Run:
                 close(loggers)
             if pl.utilities.rank_zero_only.rank == 0 and len(self.state.stages) > 1:
                 print(f"\n{console.stage_table(self.state.stages)}", flush=True)
-        return self._export(Path(self.config.export or self.folder / "codec.safetensors"))
+        export = self._export(Path(self.config.export or self.folder / "codec.safetensors"))
+        if pl.utilities.rank_zero_only.rank == 0:
+            print(f"export: {export}", flush=True)
+        return export
 
     def _train_stage(self, name: str, loggers: list[Logger]) -> None:
         stage = self.config.schedule.stages[name]

@@ -72,7 +72,7 @@ MISTAKES = {
     "schedule.stages.rec_dist.loss.distortion.frame=0": (
         "schedule.stages.rec_dist.loss: has no term that weighs anything"
     ),
-    "schedule=tcm_short loss=ms_ssim": "schedule.stages.rec_rate.crop: 128 is too small for MS-SSIM",
+    "schedule=tcm_short loss=ms_ssim": "schedule.stages.rec_rate.crop: 64 is too small for MS-SSIM",
     "anchor=recorded": "anchor.bpp: is required and has no value",
     "anchor=recorded anchor.bpp=[0.1,0.2] anchor.psnr=[30]": "anchor.psnr: has 1 values for 2 of bpp",
     "dataset.path=a dataset=folder clip": "cannot read 'clip': options are key=value",

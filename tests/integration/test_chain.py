@@ -154,7 +154,8 @@ def test_one_batch_runs_every_stage_of_the_long_schedule_in_a_folder_of_its_own(
 
 def test_the_same_command_goes_on_where_it_stopped(tmp_path):
     command = [*SMALL, *QUICK, *SCENES, "schedule=tcm_short", "schedule.all.steps=1", "dir=run"]
-    ended_well(train(*command, "schedule.stop_after=mv_rate", cwd=tmp_path))
+    done = ended_well(train(*command, "schedule.stop_after=mv_rate", cwd=tmp_path))
+    assert done.out.splitlines()[-1] == "export: run/codec.safetensors"
     first = load_export(tmp_path / "run" / "codec.safetensors").info["provenance"]["stages"]
     ended_well(train(*command, "schedule.stop_after=rec_rate", cwd=tmp_path))
     stages = load_export(tmp_path / "run" / "codec.safetensors").info["provenance"]["stages"]
@@ -162,15 +163,28 @@ def test_the_same_command_goes_on_where_it_stopped(tmp_path):
     assert {name: stages[name] for name in first} == first
 
 
-def test_nothing_clutters_the_terminal(tmp_path, videos, tiny_export):
-    """In processes that load everything themselves, warnings at import included."""
-    step = [*SMALL, *QUICK, *SCENES, "schedule=single_stage", "debug=one_batch", "dir=run", "trainer.workers=1"]
-    data = [f"dataset.path={videos}", "protocol.frames=2", "codecs=[]", f"exports={tiny_export}"]
+@pytest.mark.parametrize("program", ["train.py", "evaluate.py"])
+def test_nothing_clutters_the_terminal(tmp_path, videos, tiny_export, program):
+    """In a process that loads everything itself, warnings at import included."""
+    first = ["protocol.frames=2", "bdrate.anchor=dcvc_tcm-tiny"]
+    arguments = {
+        "train.py": [*SMALL, *QUICK, *SCENES, "schedule=single_stage", "debug=one_batch", "trainer.workers=1"],
+        "evaluate.py": [f"dataset.path={videos}", f"exports={tiny_export}", "codecs=[]", *first],
+    }
+    command = [sys.executable, ROOT / program, *arguments[program]]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    for program, arguments in (("train.py", step), ("evaluate.py", [*data, "bdrate.anchor=dcvc_tcm-tiny"])):
-        command = [sys.executable, ROOT / program, *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-        lines = [line for line in done.stderr.replace("\r", "\n").splitlines() if line.strip()]
-        assert all(line.startswith("joint (1/1)") for line in lines), done.stderr
-        assert "Warning" not in done.stdout
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.replace("\r", "\n").splitlines() if line.strip()]
+    assert all(line.startswith("joint (1/1)") for line in lines), done.stderr
+    assert "Warning" not in done.stdout
+
+
+def test_a_real_clip_is_coded_and_comes_back(tmp_path, clips, tiny_export):
+    video = clips / "test" / "BasketballPass_416x240_50.mkv"
+    done = lvc("encode", video, "a.lvc", "--model", tiny_export, "--frames", 3, cwd=tmp_path)
+    assert done.out.startswith("a.lvc: 3 frames 416x240, ")
+    for target in ("a.mkv", "a"):
+        assert ended_well(lvc("decode", "a.lvc", target, cwd=tmp_path)).out == f"{target}: 3 frames 416x240 at 50 fps\n"
+    for one, other in zip(VideoReader(tmp_path / "a.mkv"), VideoReader(tmp_path / "a"), strict=True):
+        assert np.array_equal(one, other)
