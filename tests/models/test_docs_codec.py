@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-import torch
 
 from tests.conftest import ROOT
 
@@ -15,7 +14,6 @@ PAGE = ROOT / "docs" / "adding-a-codec.md"
 BLOCK = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 
 SCRIPT = """
-import torch
 from fractions import Fraction
 from lvc.__main__ import main
 from lvc.codec import Rate
