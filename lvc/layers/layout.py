@@ -8,8 +8,8 @@ def to_channels_last(module: nn.Module) -> nn.Module:
     """Keep ``module``'s convolution weights, and by them its activations, in channels-last order.
 
     Frames go in as they are. Pointwise convolutions of frames stay in the default order: the CPU kernel of torch 2.15
-    for the gradient of a channels-last one with 3 channels and stride 2 (an intra codec's first shortcut) writes outside
-    its buffers and takes the process down, in float32 and bfloat16 alike.
+    for the gradient of a channels-last one with 3 channels and stride 2 (an intra codec's first shortcut) writes
+    outside its buffers and takes the process down, in float32 and bfloat16 alike.
     """
     frames = [
         m for m in module.modules() if isinstance(m, nn.Conv2d) and m.in_channels == 3 and m.kernel_size == (1, 1)
