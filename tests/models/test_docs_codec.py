@@ -15,6 +15,9 @@ BLOCK = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 
 SCRIPT = """
 from fractions import Fraction
+
+import torch
+
 from lvc.__main__ import main
 from lvc.codec import Rate
 from lvc.coding import decode_video, encode_video
