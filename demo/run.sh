@@ -36,9 +36,9 @@ run python train.py model=dcvc_tcm schedule=tcm_short loss.lmbda=512 model.intra
 say "Three more rate points, each from the first one's weights"
 for point in 436:256 1626:1024 3141:2048; do
     run python train.py model=intra_cheng2020 schedule=intra_short loss.lmbda="${point%:*}" \
-        init_from="$(intra 845)" schedule.all.steps=250 schedule.all.lr=5e-4 "${quick[@]}"
+        init_from="$(intra 845)" schedule.all.steps=200 schedule.all.lr=5e-4 "${quick[@]}"
     run python train.py model=dcvc_tcm schedule=tcm_short loss.lmbda="${point#*:}" init_from="$(codec 512)" \
-        model.intra.weights="$(intra "${point%:*}")" schedule.start_at=joint schedule.all.steps=125 "${quick[@]}"
+        model.intra.weights="$(intra "${point%:*}")" schedule.start_at=joint schedule.all.steps=80 "${quick[@]}"
 done
 
 say "Encode a held-out clip and decode it again"

@@ -133,7 +133,9 @@ def _name_by_swept_values(settings: DictConfig, parsed: list[Override]) -> None:
     named = settings.job.config.override_dirname.exclude_keys  # what the default name says already
     keys = same if {"dir", "name"} & set(same) else [*named, *same]
     listed = ",".join(f"'{key}'" for key in keys)
-    sys.argv.append(f"hydra.job.config.override_dirname.exclude_keys=[{listed}]")
+    # beside the user's own overrides: argparse takes positional arguments in one place only
+    place = sys.argv.index(parsed[0].input_line)
+    sys.argv.insert(place, f"hydra.job.config.override_dirname.exclude_keys=[{listed}]")
 
 
 def _in_its_folder(data: dict[str, Any]) -> dict[str, Any]:
