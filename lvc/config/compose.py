@@ -134,7 +134,8 @@ def _name_by_swept_values(settings: DictConfig, parsed: list[Override]) -> None:
     keys = same if {"dir", "name"} & set(same) else [*named, *same]
     listed = ",".join(f"'{key}'" for key in keys)
     # beside the user's own overrides: argparse takes positional arguments in one place only
-    place = sys.argv.index(parsed[0].input_line)
+    typed = [o.input_line for o in parsed if o.input_line in sys.argv]
+    place = sys.argv.index(typed[0]) if typed else len(sys.argv)
     sys.argv.insert(place, f"hydra.job.config.override_dirname.exclude_keys=[{listed}]")
 
 
