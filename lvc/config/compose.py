@@ -148,7 +148,10 @@ def _name_by_swept_values(settings: DictConfig, parsed: list[Override]) -> None:
     named = settings.job.config.override_dirname.exclude_keys  # what the default name says already
     keys = same if {"dir", "name"} & set(same) else [*named, *same]
     listed = ",".join(f"'{key}'" for key in keys)
-    sys.argv.append(f"hydra.job.config.override_dirname.exclude_keys=[{listed}]")
+    # beside the user's own overrides: argparse takes positional arguments in one place only
+    typed = [o.input_line for o in parsed if o.input_line in sys.argv]
+    place = sys.argv.index(typed[0]) if typed else len(sys.argv)
+    sys.argv.insert(place, f"hydra.job.config.override_dirname.exclude_keys=[{listed}]")
 
 
 def _in_its_folder(data: dict[str, Any]) -> dict[str, Any]:

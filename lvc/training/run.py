@@ -198,9 +198,10 @@ class Run:
             last = list(self.state.stages.values())[-1]
             self.codec.load_state_dict(load_export(self.folder / last["export"]).codec.state_dict())
             return
-        load_starting_weights(self.codec, self.config.model)
         if self.config.init_from:
             load_parts(self.codec, self.config.init_from)
+        # after it, so that a rate point that starts from its neighbour's export still gets an intra codec of its own
+        load_starting_weights(self.codec, self.config.model)
 
     def _finish_stage(self, module: StageModule, trainer: pl.Trainer) -> None:
         stage = module.stage
