@@ -18,8 +18,8 @@ from common import arguments, report
 
 def encode(video: Path, model: Path, stream: Path, frames: int) -> str:
     """Encode; returns the digest of the reconstructions."""
-    from lvc.cli.frames import to_tensor
     from lvc.coding import encode_video
+    from lvc.datasets.frames import to_tensor
     from lvc.datasets.video import VideoReader
     from lvc.training.export import load_export
 

@@ -36,7 +36,7 @@ two_points() {
     run python train.py model=intra_cheng2020 schedule=intra_short loss.lmbda="$3" init_from="$(intra "$1")" \
         schedule.all.steps=200 schedule.all.lr=5e-4 "${quick[@]}"
     run python train.py model=dcvc_tcm schedule=tcm_short loss.lmbda="$4" init_from="$(codec "$2")" \
-        model.intra.weights="$(intra "$3")" schedule.start_at=joint schedule.all.steps=80 "${quick[@]}"
+        model.intra.weights="$(intra "$3")" schedule.start_at=joint schedule.all.steps=50 "${quick[@]}"
 }
 
 say "Train four rate points, two at a time: an intra codec each, then motion, frames, everything, longer clips"
