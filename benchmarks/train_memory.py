@@ -48,7 +48,7 @@ def _peak(device: str, reset: bool = False) -> float:
 
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=256, help="side of the frame")
+    parser.add_argument("--size", type=int, default=128, help="side of the frame")
     parser.add_argument("--case", choices=CASES, help="measure one case and print it (used by this script itself)")
     options = parser.parse_args()
     if options.case:

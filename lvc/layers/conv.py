@@ -43,6 +43,12 @@ class ResBlock(nn.Module):
         self.conv2 = conv(middle, channels)
         self.end = nn.LeakyReLU(slope) if end else nn.Identity()
 
+    @torch.no_grad()
+    def start_as_identity(self) -> None:
+        """Begin by passing the input on: the residual starts at 0."""
+        self.conv2.weight.zero_()
+        self.conv2.bias.zero_()
+
     def forward(self, x: Tensor) -> Tensor:
         return x + self.end(self.conv2(self.middle(self.conv1(self.start(x)))))
 
@@ -50,6 +56,22 @@ class ResBlock(nn.Module):
 def merge_block(channels: int) -> ResBlock:
     """The block that follows a concatenation with a temporal context ("bottleneck residual block")."""
     return ResBlock(channels, slope=0.1, start=False, end=True, bottleneck=True)
+
+
+@torch.no_grad()
+def start_as_identity(layer: nn.Conv2d, first: int = 0, keep: float = 0.03) -> None:
+    """Let a convolution begin by passing its inputs on, with a little of its random start to break the symmetry.
+
+    Args:
+        layer: Output ``i`` begins as input ``first + i``, as far as there are such.
+        first: First input that is passed on.
+        keep: What is left of the random start.
+    """
+    for parameter in layer.parameters():
+        parameter.mul_(keep)
+    middle = layer.kernel_size[0] // 2
+    for channel in range(min(layer.out_channels, layer.in_channels - first)):
+        layer.weight[channel, first + channel, middle, middle] += 1
 
 
 def full_precision(x: Tensor) -> AbstractContextManager:

@@ -4,6 +4,8 @@ Decided where the paper is silent:
 
 * Latents are quantised as :class:`lvc.entropy.streams.Estimate` is told, ``mixed`` by default; the release only rounds.
 * The feature is handed on unclamped, the decoded frame clamped to [0, 1]; losses see the unclamped frame.
+* Fresh weights make the path from the reference through contexts and generator pass it on, so an untrained P frame is
+  its warped reference, and training starts from there instead of learning to copy first.
 * Table VI: without feature propagation every P frame mines the decoded frame through the intra adaptor; without mining
   is one level and one context; without re-filling is three levels and one context.
 * Table VII: a module without contexts drops the concatenation and the block that merges it.
@@ -28,7 +30,7 @@ from lvc.layers.contexts import (
     FrameGenerator,
     TemporalPriorEncoder,
 )
-from lvc.layers.conv import conv, full_precision
+from lvc.layers.conv import ResBlock, conv, full_precision, start_as_identity
 from lvc.layers.hyper import HyperDecoder, HyperEncoder, scales_and_means
 from lvc.motion.codec import MotionCodec
 from lvc.motion.spynet import SpyNet
@@ -79,6 +81,25 @@ class DCVCTCM(VideoCodec):
             nn.LeakyReLU(),
             conv(latent * 8 // 3, latent * 2),
         )
+
+        self._start_as_copy()
+
+    def _start_as_copy(self) -> None:
+        """Let the untrained codec decode the warped reference (as far as the configuration has that path)."""
+        for path in (self.extractor, self.fusion.refine, self.generator):
+            for block in path.modules():
+                if isinstance(block, ResBlock):
+                    block.start_as_identity()
+        for refine in self.fusion.refine.values():
+            start_as_identity(refine[0], first=refine[0].in_channels)  # contexts begin as the warped features
+        for layer in (self.adapt_frame, self.adapt_feature, self.extractor[0][0], self.generator.frame):
+            if layer is not None:
+                start_as_identity(layer)
+        convolutions = [m for m in self.generator.feature if isinstance(m, nn.Conv2d)]
+        merge, last = convolutions[0], convolutions[-1]
+        start_as_identity(merge, first=merge.in_channels - merge.out_channels if self.generator.context else 0)
+        if last is not merge:
+            start_as_identity(last)
 
     @property
     def parts(self) -> dict[str, list[nn.Module]]:

@@ -175,3 +175,18 @@ def test_counting_operations_needs_no_memory():
     with FlopCounterMode(display=False):
         macs = multiply_accumulates(tiny_codec(), (2160 // 64 * 64, 3840))
     assert macs["encoder"] > macs["decoder"] > 0
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"propagate_feature": False}, {"propagated_channels": 6}, {"levels": 1, "contexts": 1}]
+)
+def test_an_untrained_p_frame_is_nearly_its_warped_reference(changes):
+    torch.manual_seed(0)
+    codec = build_codec(tiny_config(**changes)).eval()
+    clip = moving_clip(3, 128, 128)
+    state = {"frame": clip[:, 0]}
+    with torch.no_grad():
+        for frame in clip[:, 1:].unbind(1):
+            coding = codec.code_frame("P", frame, state, Estimate(training=False), Rate(), (128, 128))
+            assert (coding.frame - coding.prediction).square().mean() < 1e-3
+            state = coding.state
