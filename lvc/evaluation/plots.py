@@ -58,6 +58,6 @@ def plot_curves(
         axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
         axes.set_xlim(left=0)
         axes.margins(y=0.08)
-        axes.legend(loc="lower right")
+        axes.legend(loc="best")
         figure.savefig(stem.with_name(stem.name + ".png"), dpi=150)
         figure.savefig(stem.with_name(stem.name + ".svg"), metadata={"Date": None})
