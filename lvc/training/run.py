@@ -202,6 +202,15 @@ class Run:
             load_parts(self.codec, self.config.init_from)
         # after it, so that a rate point that starts from its neighbour's export still gets an intra codec of its own
         load_starting_weights(self.codec, self.config.model)
+        self._note_untrained_intra()
+
+    def _note_untrained_intra(self) -> None:
+        """Say so where P frames are about to be trained on the output of an intra codec that never was."""
+        intra = getattr(self.config.model, "intra", None)
+        stages = (self.config.schedule.stages[name] for name in self.config.schedule.running)
+        started = self.config.init_from or any("intra" in s.train or s.on_enter for s in stages)
+        if intra is not None and not intra.weights and not started:
+            print("note: the intra codec is untrained; model.intra.weights=EXPORT starts it from an export", flush=True)
 
     def _finish_stage(self, module: StageModule, trainer: pl.Trainer) -> None:
         stage = module.stage
