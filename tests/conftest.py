@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+
+# before torch is loaded, and for every process that a test starts: small tensors are slower on more threads
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import torch
 
 ROOT = Path(__file__).parents[1]
