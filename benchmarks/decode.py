@@ -7,7 +7,7 @@ from common import arguments, interleaved, report
 
 import lvc.entropy.streams as streams
 from lvc.codec import Rate
-from lvc.config.model import DCVCTCMConfig
+from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.models.build import build_codec
 
 

@@ -8,7 +8,7 @@ import torch
 from common import arguments, interleaved, report, synchronise
 
 from lvc.codec import Rate
-from lvc.config.model import DCVCTCMConfig
+from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.entropy.streams import Estimate
 from lvc.models.build import build_codec
 

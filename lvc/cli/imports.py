@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
 def _dcvc_tcm(options: argparse.Namespace, released: dict) -> None:
     import dataclasses
 
-    from lvc.config.model import DCVCTCMConfig
+    from lvc.config.dcvc_tcm import DCVCTCMConfig
     from lvc.models.build import build_codec
     from lvc.models.released import dcvc_tcm_weights
     from lvc.training.export import load_export, load_parts, save_export
@@ -53,7 +53,7 @@ def _dcvc_tcm(options: argparse.Namespace, released: dict) -> None:
 
 
 def _intra_cheng2020(options: argparse.Namespace, released: dict) -> None:
-    from lvc.config.model import IntraCheng2020Config
+    from lvc.config.intra import IntraCheng2020Config
     from lvc.errors import UserError
     from lvc.models.build import build_codec
     from lvc.models.released import cheng2020_weights

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from lvc.codec import FrameCoding, Rate, VideoCodec
-from lvc.config.model import DCVCTCMConfig
+from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.entropy.factorized import FactorizedPrior
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream

@@ -16,7 +16,7 @@ from compressai.layers import (
 from torch import Tensor, nn
 
 from lvc.codec import FrameCoding, Rate, VideoCodec
-from lvc.config.model import IntraCheng2020Config
+from lvc.config.intra import IntraCheng2020Config
 from lvc.entropy.factorized import BottleneckPrior
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream

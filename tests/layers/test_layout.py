@@ -8,7 +8,7 @@ from tests.conftest import tiny_codec
 
 TRAIN = """
 import torch
-from lvc.config.model import IntraCheng2020Config
+from lvc.config.intra import IntraCheng2020Config
 from lvc.codec import Rate
 from lvc.entropy.streams import Estimate
 from lvc.layers.layout import to_channels_last

@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lvc.cli.summary import multiply_accumulates, parameters
 from lvc.codec import Rate
 from lvc.config.contract import ConfigError
-from lvc.config.model import DCVCTCMConfig
+from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.entropy.streams import Estimate
 from lvc.models.build import build_codec
 from lvc.models.released import dcvc_tcm_weights

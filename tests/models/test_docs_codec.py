@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 
 PAGE = ROOT / "docs" / "adding-a-codec.md"
 BLOCK = re.compile(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
+LINES = re.compile(r"<!-- lines: lvc/config/model.py -->\n```\w+\n(.*?)```", re.DOTALL)
 
 SCRIPT = """
 from fractions import Fraction
@@ -62,15 +63,15 @@ def checkout(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("lvc", "conf"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    blocks = dict(BLOCK.findall(PAGE.read_text(encoding="utf-8")))
-    contracts, builder = folder / "lvc/config/model.py", folder / "lvc/models/build.py"
-    before, union, _ = contracts.read_text().partition("ModelConfig = ")
-    contracts.write_text(before + blocks.pop("lvc/config/model.py"))
-    text = builder.read_text()
-    known, last = "import DCVCTCMConfig, ", "    from lvc.models.dcvc_tcm import"
-    assert union and known in text and last in text
-    text = text.replace(known, f"{known}FrameDifferenceConfig, ")
-    builder.write_text(text.replace(last, blocks.pop("lvc/models/build.py") + last))
+    page = PAGE.read_text(encoding="utf-8")
+    models = folder / "lvc/config/model.py"
+    added, entry = LINES.search(page).group(1).splitlines(keepends=True)
+    text = models.read_text()
+    for known, new in (("from lvc.config.intra import", added), ('    "intra_cheng2020":', entry)):
+        assert known in text
+        text = text.replace(known, new + known)
+    models.write_text(text)
+    blocks = dict(BLOCK.findall(page))
     for name, code in blocks.items():
         (folder / name).write_text(code)
     return folder
@@ -91,6 +92,6 @@ def test_it_trains_encodes_and_decodes(checkout):
 
 
 def test_its_code_passes_our_own_checks(checkout):
-    code = ["lvc/models/frame_difference.py", "lvc/config/model.py", "lvc/models/build.py"]
+    code = ["lvc/models/frame_difference.py", "lvc/config/frame_difference.py", "lvc/config/model.py"]
     for check in (["format", "--check"], ["check"]):
         run(checkout, "-m", "ruff", *check, "--config", str(ROOT / "pyproject.toml"), *code)
