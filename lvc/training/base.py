@@ -1,0 +1,145 @@
+"""What every kind of stage shares as a LightningModule: optimiser, learning rate, skipped steps, clocks and records."""
+
+import time
+from abc import abstractmethod
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
+
+from lvc.config.run import RunConfig
+from lvc.config.schedule import StageConfig
+from lvc.errors import UserError
+from lvc.training.stages import build_optimizer, learning_rate, set_modes
+
+
+class StageBase(pl.LightningModule):
+    """Trains the parts of a network that a stage names; a subclass says how a batch becomes losses.
+
+    Optimisation is manual, with one optimiser: a batch is one step or several. Batches are counted here, because
+    Lightning counts optimiser steps.
+
+    Args:
+        codec: What trains, already frozen for the stage: a codec, or another network with ``parts``.
+        run: The whole run.
+        name: The stage.
+        total: Batches of the stage.
+        first_step: Batches of all stages before it.
+
+    Attributes:
+        done: Batches of the stage that are done.
+        latest: Terms of the last good step.
+        record: Plain figures that outlive an interruption.
+    """
+
+    def __init__(self, codec: nn.Module, run: RunConfig, name: str, total: int, first_step: int = 0):
+        super().__init__()
+        self.automatic_optimization = False
+        self.codec, self.config, self.name, self.total, self.first_step = codec, run, name, total, first_step
+        self.number = run.schedule.order.index(name)
+        self.stage: StageConfig = run.schedule.stages[name]
+        self.done, self.skipped, self.skipped_in_a_row = 0, 0, 0
+        self.record: dict[str, Any] = {"seconds": 0.0}
+        self.names: list[str] = []
+        self.latest: dict[str, Tensor] = {}
+        self._sums: dict[str, Tensor] = {}
+        self._good = self._frames = 0
+        self._seconds, self._clock = 0.0, time.perf_counter()
+
+    @property
+    def step(self) -> int:
+        """Batches of the run that are done, over all stages."""
+        return self.first_step + self.done
+
+    def train(self, mode: bool = True) -> "StageBase":
+        """Training mode for the stage's parts alone."""
+        super().train(mode)
+        if mode:
+            set_modes(self.codec, self.stage.train)
+        return self
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return build_optimizer(self.codec.parameters(), self.config.optimizer, self.stage.lr)
+
+    def training_step(self, batch: dict[str, Any], index: int) -> None:
+        self.names = list(batch.get("name", []))
+        optimizer = self.optimizers()
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(self.stage, self.done, self.total)
+        self._frames += self.train_batch(batch, optimizer)
+        self.done += 1
+        now = time.perf_counter()
+        self._seconds, self._clock = self._seconds + now - self._clock, now
+
+    @abstractmethod
+    def train_batch(self, batch: dict[str, Any], optimizer: Any) -> int:
+        """Learn from a batch with one or several calls of :meth:`descend`; returns the frames it had."""
+
+    def descend(self, optimizer: Any, loss: Tensor, terms: dict[str, Tensor]) -> None:
+        """One step down ``loss``, unless it or its gradient is not finite; ``terms`` are logged if it was taken."""
+        # checked before the backward pass, because warping with a flow that is not a number can crash there
+        if not self.trainer.strategy.reduce_boolean_decision(bool(torch.isfinite(loss.detach())), all=True):
+            self._count_skipped()
+            return
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        if not self.skipped_in_a_row:
+            self._good, self.latest = self._good + 1, terms
+            for key, value in terms.items():
+                self._sums[key] = self._sums.get(key, 0) + value
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip gradients; drop them where they are not finite, which turns the step into nothing."""
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        norm = get_total_norm([p.grad for p in parameters])
+        if not torch.isfinite(norm):
+            optimizer.zero_grad(set_to_none=True)
+            self._count_skipped()
+            return
+        self.skipped_in_a_row = 0
+        self._sums["train/grad_norm"] = self._sums.get("train/grad_norm", 0) + norm
+        if self.stage.grad_clip is not None and self.stage.grad_clip_by == "norm":
+            clip_grads_with_norm_(parameters, self.stage.grad_clip, norm)
+        elif self.stage.grad_clip is not None:
+            clip_grad_value_(parameters, self.stage.grad_clip)
+
+    def _count_skipped(self) -> None:
+        self.skipped += 1
+        self.skipped_in_a_row += 1
+        if self.skipped_in_a_row >= self.config.trainer.max_skipped:
+            where = f"stage '{self.name}', batch {self.done}"
+            clips = f", last on clips {', '.join(self.names)}" if self.names else ""
+            advice = f"lower schedule.stages.{self.name}.lr or grad_clip, or look at the clips"
+            raise UserError(
+                f"{where}: loss or gradient was not finite {self.skipped_in_a_row} times in a row{clips}; {advice}"
+            )
+
+    def restart_clock(self) -> None:
+        """Leave what happened since the last batch (validation, say) out of the throughput."""
+        self._clock = time.perf_counter()
+
+    def take_metrics(self) -> dict[str, float]:
+        """Means since the last call, ready for the loggers."""
+        metrics = {key: float(value) / self._good for key, value in self._sums.items()}
+        metrics |= {"train/lr": learning_rate(self.stage, self.done - 1, self.total), "train/skipped": self.skipped}
+        world = self.trainer.world_size
+        metrics["system/frames_per_second"] = world * self._frames / max(self._seconds, 1e-9)
+        if self.device.type == "cuda":
+            metrics["system/gpu_memory_gib"] = torch.cuda.max_memory_allocated(self.device) / 2**30
+        self.record["seconds"] += self._seconds
+        self._sums, self._good, self._frames, self._seconds = {}, 0, 0, 0.0
+        return metrics
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        counts = {"done": self.done, "skipped": self.skipped, "skipped_in_a_row": self.skipped_in_a_row}
+        checkpoint["stage"] = {"name": self.name, "record": self.record, **counts}
+        # a stage is one Lightning epoch whose loader starts where it stopped: Lightning's own counters start anew
+        checkpoint.pop("loops", None)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        state = checkpoint["stage"]
+        self.done, self.skipped = state["done"], state["skipped"]
+        self.skipped_in_a_row, self.record = state["skipped_in_a_row"], state["record"]
