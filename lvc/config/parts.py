@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lvc.config.contract import contract
+from lvc.config.contract import ConfigError, contract
 
 
 @contract
@@ -25,6 +25,28 @@ class EntropyConfig:
     """For rounding, in training: `mixed` decodes straight-through rounded latents and rates noisy ones."""
     likelihood_bound: float = Field(1e-9, gt=0, lt=1e-2)
     """Smallest probability the rate estimate gives a symbol."""
+
+
+@contract
+class StagedContextConfig:
+    """The order in which a latent is coded in passes, and what each pass knows of the passes before it."""
+
+    groups: tuple[int, ...] = Field((16, 16, 32, 64), min_length=1)
+    """Channels of each group, in coding order; they sum to the latent's channels."""
+    spatial: Literal["none", "checkerboard", "four_step"] = "checkerboard"
+    """Passes over a group: one; the two colours of a checkerboard; the quarters of 2x2 squares, groups side by side."""
+    channel: bool = True
+    """Whether a group knows the groups before it."""
+    widths: tuple[int, int] = (224, 128)
+    """Channels between the three 5x5 convolutions of the channel context."""
+
+    def __post_init__(self):
+        if min(self.groups) < 1:
+            raise ConfigError("groups", f"every group needs a channel, got {list(self.groups)}")
+        if self.spatial == "four_step" and not self.channel:
+            raise ConfigError(
+                "channel", "spatial=four_step codes groups side by side, and each pass knows all; use true"
+            )
 
 
 @contract

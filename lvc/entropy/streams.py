@@ -87,7 +87,7 @@ class Write(SymbolStream):
 
     def code(self, name: str, y: Tensor, prior: Prior) -> tuple[Tensor, Tensor]:
         symbols = (y.float() - prior.means).round_().clamp_(-LIMIT, LIMIT).cpu().numpy()
-        if len(symbols) != 1 or np.isnan(symbols.max()):
+        if len(symbols) != 1 or np.isnan(symbols.sum()):
             raise ValueError(f"stream '{name}': writing takes one latent without NaN, got shape {tuple(y.shape)}")
         symbols = symbols.astype(np.int32)
         before = self._encoder.num_bits()
