@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from lvc.config.contract import contract
+from lvc.config.contract import ConfigError, contract
 
 
 @contract
@@ -79,11 +79,33 @@ class SyntheticConfig:
     shapes: int = Field(60, ge=1)
     """Shapes in a scene."""
     max_motion: float = Field(6.0, ge=0)
-    """Largest speed of a shape in pixels per frame."""
+    """Largest speed of a point in pixels per frame."""
+    min_motion: float | None = Field(None, gt=0)
+    """Each scene's largest speed is drawn between this and `max_motion`, log-uniformly; null: `max_motion` in all."""
+    turning: float = Field(0.08, ge=0, le=0.25)
+    """Share of the motion that may come from turning, and as much from zooming."""
+    parallax: float = Field(0.3, ge=0, le=1)
+    """How much less the furthest layer follows the camera's shifts than the nearest may."""
+    thin: float = Field(0.0, ge=0, le=1)
+    """Share of shapes that are bars and wires, a few pixels thick."""
+    defocus: float = Field(0.0, ge=0, le=1)
+    """Share of layers that are out of focus."""
+    blur: float = Field(0.0, ge=0)
+    """Largest standard deviation of the whole picture's blur in pixels."""
+    motion_blur: float = Field(0.0, ge=0, le=1)
+    """Largest part of a frame's time for which the shutter is open."""
+    noise: float = Field(0.0, ge=0)
+    """Largest standard deviation of the noise, of 255."""
+    lighting: float = Field(0.0, ge=0, le=0.3)
+    """Largest relative change of brightness from one frame to the next."""
     first: int = Field(0, ge=0)
     """Number of the first scene, so that training and validation differ."""
     augment: AugmentConfig = AugmentConfig()
     """Augmentation in training."""
+
+    def __post_init__(self):
+        if self.min_motion is not None and self.min_motion > self.max_motion:
+            raise ConfigError("min_motion", f"{self.min_motion:g} is more than max_motion {self.max_motion:g}")
 
 
 DatasetConfig = Annotated[FolderConfig | Vimeo90kConfig | SyntheticConfig, Field(discriminator="name")]

@@ -22,24 +22,36 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
     Raises:
         ConfigError: Naming the option that cannot be, and what would be right.
     """
-    _check_parts(key, stage, model)
+    if hasattr(model, "check_stage"):  # not a codec
+        model.check_stage(key, stage, dataset)
+        return
+    check_parts(key, stage, model.name, model.PARTS)
     _check_loss(f"{key}.loss", stage, model)
-    _check_clips(key, stage, model, dataset)
+    if stage.frames == 1 and "intra" not in stage.train:
+        parts = ", ".join(stage.train)
+        raise ConfigError(f"{key}.frames", f"1 frame is an intra frame, which trains none of {parts}; 2 or more would")
+    if any(stage.flow.weights):
+        raise ConfigError(f"{key}.flow", f"{model.name} is a codec, and its loss is in {key}.loss; spynet has this one")
+    check_clips(key, stage, model.name, model.STRIDE, dataset)
     if stage.loss.metric is not None:
         metric = stage.loss.metric
     if metric == "ms_ssim" and "frame" in stage.loss.distortion and stage.crop and stage.crop < MS_SSIM_SIDE:
         raise ConfigError(f"{key}.crop", f"{stage.crop} is too small for MS-SSIM; {MS_SSIM_SIDE} or more, or loss=mse")
 
 
-def _check_parts(key: str, stage: StageConfig, model: Any) -> None:
+def check_parts(key: str, stage: StageConfig, model: str, parts: tuple[str, ...]) -> None:
+    """Check that a stage names only ``parts`` of the model.
+
+    Raises:
+        ConfigError: Naming the option.
+    """
     named = [(f"{key}.train", part) for part in stage.train]
     for name, action in stage.on_enter.items():
-        parts = (*action.parts, action.source, action.target)
-        named += [(f"{key}.on_enter.{name}", part) for part in parts if part is not None]
+        wanted = (*action.parts, action.source, action.target)
+        named += [(f"{key}.on_enter.{name}", part) for part in wanted if part is not None]
     for option, part in named:
-        if part not in model.PARTS:
-            choices = ", ".join(model.PARTS)
-            raise ConfigError(option, f"{model.name} has no part '{part}'; choices are: {choices}")
+        if part not in parts:
+            raise ConfigError(option, f"{model} has no part '{part}'; choices are: {', '.join(parts)}")
 
 
 def _check_loss(key: str, stage: StageConfig, model: Any) -> None:
@@ -54,10 +66,12 @@ def _check_loss(key: str, stage: StageConfig, model: Any) -> None:
             raise ConfigError(f"{key}.rate.{stream}", f"{model.name} has no such stream; choices are: {choices}")
 
 
-def _check_clips(key: str, stage: StageConfig, model: Any, dataset: Any) -> None:
-    if stage.frames == 1 and "intra" not in stage.train:
-        parts = ", ".join(stage.train)
-        raise ConfigError(f"{key}.frames", f"1 frame is an intra frame, which trains none of {parts}; 2 or more would")
+def check_clips(key: str, stage: StageConfig, model: str, stride: int, dataset: Any) -> None:
+    """Check a stage's frames and crop against the clips and the stride of the model.
+
+    Raises:
+        ConfigError: Naming the option.
+    """
     need = (stage.frames - 1) * stage.distance + 1
     if dataset.clip_frames is not None and need > dataset.clip_frames:
         apart = f" {stage.distance} apart" if stage.distance > 1 else ""
@@ -65,11 +79,11 @@ def _check_clips(key: str, stage: StageConfig, model: Any, dataset: Any) -> None
         raise ConfigError(f"{key}.frames", f"{stage.frames} frames{apart} need clips of {need} frames, and {have}")
     if stage.crop is None:
         return
-    if stage.crop % model.STRIDE:
-        below = stage.crop // model.STRIDE * model.STRIDE
-        choices = ", ".join(str(c) for c in (below, below + model.STRIDE) if c)
-        stride = f"{model.name}'s stride {model.STRIDE}"
-        raise ConfigError(f"{key}.crop", f"{stage.crop} is no multiple of {stride}; near ones are: {choices}")
+    if stage.crop % stride:
+        below = stage.crop // stride * stride
+        choices = ", ".join(str(c) for c in (below, below + stride) if c)
+        what = f"{model}'s stride {stride}"
+        raise ConfigError(f"{key}.crop", f"{stage.crop} is no multiple of {what}; near ones are: {choices}")
     height, width = getattr(dataset, "height", None), getattr(dataset, "width", None)
     if height is not None and stage.crop > min(height, width):
         raise ConfigError(f"{key}.crop", f"{stage.crop} is more than {dataset.name}'s frames of {width}x{height} have")

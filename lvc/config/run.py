@@ -111,7 +111,7 @@ def _as_typed(error: ConfigError, schedule: Any) -> ConfigError:
 
 
 def stage_dataset(run: RunConfig, name: str) -> Any:
-    """The data set's configuration in a stage: `dataset` with the stage's own fields over it.
+    """The data set's configuration in a stage: `dataset` with the stage's own fields over it, or the stage's own.
 
     Raises:
         ConfigError: When the stage's fields are not the data set's.
@@ -119,4 +119,6 @@ def stage_dataset(run: RunConfig, name: str) -> Any:
     own = run.schedule.stages[name].dataset
     if not own:
         return run.dataset
-    return build(DatasetConfig, merged(asdict(run.dataset), own), f"schedule.stages.{name}.dataset")
+    another = own.get("name", run.dataset.name) != run.dataset.name
+    fields = own if another else merged(asdict(run.dataset), own)
+    return build(DatasetConfig, fields, f"schedule.stages.{name}.dataset")

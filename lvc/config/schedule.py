@@ -22,6 +22,33 @@ class StageLossConfig:
 
 
 @contract
+class FlowStageConfig:
+    """The loss of a stage that trains a flow network by itself (`model=spynet`)."""
+
+    epe: float = Field(0.0, ge=0)
+    """Weight of the end-point error against true flow, summed over levels, each in pixels of its own."""
+    epe_power: float = Field(1.0, gt=0, le=1)
+    """Power of the end-point error; below 1, large errors weigh less."""
+    photometric: float = Field(0.0, ge=0)
+    """Weight of the difference between a frame and its warped reference; needs no true flow."""
+    measure: Literal["census", "ssim", "l1"] = "census"
+    """How that difference is measured."""
+    smoothness: float = Field(0.0, ge=0)
+    """Weight of flow that changes where the picture has no edge; goes with `photometric`."""
+    occlusion: bool = True
+    """Leave pixels out of `photometric` that flow there and back does not return to."""
+    fewest_levels: int | None = Field(None, ge=1)
+    """Each batch uses a random number of the finest levels, at least so many; null uses all."""
+    grey: float = Field(0.0, ge=0, le=1)
+    """Share of pairs that are shown without colour."""
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Weights of all terms."""
+        return self.epe, self.photometric, self.smoothness
+
+
+@contract
 class ActionConfig:
     """Something done once when a stage is entered, before its optimiser is built."""
 
@@ -61,6 +88,8 @@ class StageConfig:
     """Draw the distance from 1 to `distance`, all equally likely."""
     loss: StageLossConfig
     """Loss terms."""
+    flow: FlowStageConfig = FlowStageConfig()
+    """Loss terms of a flow network."""
     lr: float = Field(1e-4, gt=0)
     """Learning rate at the start."""
     lr_milestones: tuple[float, ...] = ()

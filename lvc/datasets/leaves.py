@@ -1,66 +1,34 @@
 """A dead-leaves scene: textured shapes that occlude each other, move, turn and scale, with their true flow.
 
-Sizes follow a power law and textures a 1/f spectrum, which together give the statistics of natural pictures
-(Ruderman 1997; Lee, Mumford and Huang 2001). Every layer moves by a similarity transform in closed form, so
-flow is exact.
+Every layer moves by a similarity transform in closed form (:mod:`lvc.datasets.layers`), so flow is exact.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-TEXELS = 256
-"""Side of a texture, which repeats."""
+from lvc.config.data import SyntheticConfig
+from lvc.datasets.layers import TEXELS, Layer, draw_layers, texture
+from lvc.datasets.optics import Optics
 
 
 @dataclass(frozen=True)
-class Wave:
-    """A quantity that swings slowly: scenes go on for ever without leaving the picture or growing away."""
+class Pair:
+    """A frame, the frame it refers to, and how points move between them.
 
-    value: float
-    amplitude: float = 0.0
-    period: float = 1.0
-    phase: float = 0.0
+    Attributes:
+        frames: uint8 ``(2, H, W, 3)`` RGB: the reference first, as in time.
+        flow: float32 ``(2, H, W)`` in pixels, from the frame to its reference.
+        occluded: Bool ``(H, W)``: pixels of the frame that the reference does not show.
+    """
 
-    def __call__(self, t: float) -> float:
-        """The quantity at time ``t`` in frames."""
-        return self.value + self.amplitude * float(np.sin(2 * np.pi * t / self.period + self.phase))
-
-    @staticmethod
-    def draw(rng: np.random.Generator, value: float, speed: float, largest: float = np.inf) -> "Wave":
-        """A wave that never changes faster than ``speed`` per frame nor moves further than ``largest``."""
-        period = rng.uniform(24, 96)
-        amplitude = min(speed * period / (2 * np.pi), largest)
-        return Wave(value, amplitude, period, rng.uniform(0, 2 * np.pi))
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One shape, or the background (``axes`` is ``None``); local coordinates are pixels at zoom 1."""
-
-    x: tuple[Wave, ...]
-    y: tuple[Wave, ...]
-    angle: Wave
-    log_zoom: Wave
-    axes: tuple[float, float] | None
-    power: float
-    lobes: tuple[int, float, float]
-    softness: float
-    texture: int
-    texture_offset: tuple[float, float]
-    texture_zoom: float
-    base: np.ndarray
-    mix: np.ndarray
-
-    def pose(self, t: float) -> tuple[np.ndarray, np.ndarray]:
-        """``(M, c)`` so that the local point u is seen at ``c + M u`` (x, y) in frame ``t``."""
-        angle, zoom = self.angle(t), np.exp(self.log_zoom(t))
-        cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
-        centre = np.array([sum(w(t) for w in self.x), sum(w(t) for w in self.y)])
-        return np.array([[cos, -sin], [sin, cos]]), centre
+    frames: np.ndarray
+    flow: np.ndarray
+    occluded: np.ndarray
 
 
 class Scene:
@@ -68,30 +36,26 @@ class Scene:
 
     Args:
         rng: Source of everything random; the same generator state gives the same scene.
-        height: Rows.
-        width: Columns.
-        shapes: Number of shapes.
-        max_motion: No point moves further than this from one frame to the next, in pixels.
+        config: Sizes and ranges.
     """
 
-    def __init__(self, rng: np.random.Generator, height: int, width: int, shapes: int, max_motion: float):
-        self.height, self.width = height, width
-        camera = _walk(rng, 0.5 * max_motion * rng.random())
-        self.layers = [_background(rng, height, width, camera, max_motion)]
-        self.layers += [_shape(rng, height, width, camera, max_motion) for _ in range(shapes)]
-        self._texture_seed = rng.integers(2**63)
-        self._textures: Tensor | None = None
+    def __init__(self, rng: np.random.Generator, config: SyntheticConfig):
+        self.height, self.width = config.height, config.width
+        self.middle = complex(config.width, config.height) / 2
+        self.camera, self.layers = draw_layers(rng, config)
+        self.optics = Optics.draw(rng, config)
 
     def frame(self, t: float) -> np.ndarray:
         """Frame ``t`` as uint8 ``(H, W, 3)`` RGB."""
-        if self._textures is None:
-            self._textures = _textures(np.random.default_rng(self._texture_seed))
-        picture = torch.zeros(3, self.height, self.width)
-        for layer in self.layers:
-            box, cover, local = self._cover(layer, t)
-            if box is not None:
-                picture[box].lerp_(_paint(layer, self._textures[layer.texture], local), cover)
-        return (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+        pictures, owners = self._render([t])
+        return self._see(pictures[0], owners[0], t)
+
+    def pair(self, t: float, reference: float) -> Pair:
+        """Frame ``t`` and frame ``reference``, with flow and occlusion; cheaper than one after the other."""
+        pictures, owners = self._render([t, reference])
+        frames = [self._see(p, o, s) for p, o, s in zip(pictures, owners, (t, reference), strict=True)]
+        flow = self._flow(owners[0], t, reference)
+        return Pair(np.stack(frames[::-1]), flow.numpy(), _occluded(flow, *owners).numpy())
 
     def flow(self, t: float, reference: float) -> np.ndarray:
         """Flow from every pixel of frame ``t`` to where its point is in frame ``reference``.
@@ -99,145 +63,104 @@ class Scene:
         Returns:
             float32 ``(2, H, W)`` in pixels, channel 0 horizontal.
         """
-        owner = self._owner(t)
-        steps, here, there = [], [], []
-        for layer in self.layers:
-            (matrix, centre), (matrix_ref, centre_ref) = layer.pose(t), layer.pose(reference)
-            steps.append(matrix_ref @ np.linalg.inv(matrix) - np.eye(2))
-            here.append(centre)
-            there.append(centre_ref - centre)
-        points = np.stack(np.meshgrid(np.arange(self.width), np.arange(self.height)), -1)
-        offset = points - np.array(here)[owner]
-        flow = np.array(there)[owner] + (np.array(steps)[owner] @ offset[..., None])[..., 0]
-        return flow.astype(np.float32).transpose(2, 0, 1)
+        return self._flow(self._render([t], paint=False)[1][0], t, reference).numpy()
 
     def occlusion(self, t: float, reference: float) -> np.ndarray:
         """Bool ``(H, W)``: pixels of frame ``t`` whose point is hidden or outside in frame ``reference``."""
-        flow, owner, owner_ref = self.flow(t, reference), self._owner(t), self._owner(reference)
-        x = np.rint(np.arange(self.width) + flow[0]).astype(int)
-        y = np.rint(np.arange(self.height)[:, None] + flow[1]).astype(int)
-        inside = (x >= 0) & (x < self.width) & (y >= 0) & (y < self.height)
-        found = owner_ref[y.clip(0, self.height - 1), x.clip(0, self.width - 1)]
-        return ~(inside & (found == owner))
+        owners = self._render([t, reference], paint=False)[1]
+        return _occluded(self._flow(owners[0], t, reference), *owners).numpy()
 
-    def _owner(self, t: float) -> np.ndarray:
-        """Number of the visible layer at every pixel."""
-        owner = torch.zeros(self.height, self.width, dtype=torch.int64)
-        for number, layer in enumerate(self.layers):
-            box, cover, _ = self._cover(layer, t)
-            if box is not None:
-                owner[box[1:]] = torch.where(cover >= 0.5, number, owner[box[1:]])
-        return owner.numpy()
+    def poses(self, t: float) -> list[tuple[complex, complex]]:
+        """``(turn, shift)`` of every layer: its local point u = x + iy is seen at ``shift + turn * u`` in frame t."""
+        turn, shift = self.camera(t)
+        own = ((layer.depth, *layer.motion(t)) for layer in self.layers)
+        return [(turn * own_turn, self.middle + turn * own_shift + depth * shift) for depth, own_turn, own_shift in own]
 
-    def _cover(self, layer: Layer, t: float):
-        """Box of the picture that a layer touches, its opacity there in [0, 1] and local coordinates.
+    def _see(self, picture: Tensor, owner: Tensor, t: float) -> np.ndarray:
+        velocity = self._flow(owner, t - 0.5, t + 0.5) if self.optics.shutter else None
+        seen = self.optics.see(picture, t, velocity)
+        return (seen.clamp_(0, 1) * 255).round_().byte().permute(1, 2, 0).contiguous().numpy()
 
-        Returns:
-            ``(box, cover (h, w), local (2, h, w))``; ``box`` is ``None`` where the layer is out of sight.
-        """
-        matrix, (cx, cy) = layer.pose(t)
-        zoom = np.hypot(*matrix[:, 0])
-        left, top, right, bottom = 0, 0, self.width, self.height
-        if layer.axes is not None:
-            reach = zoom * np.hypot(*layer.axes) * (1 + layer.lobes[1]) + layer.softness
-            left, right = max(0, int(cx - reach)), min(self.width, int(cx + reach) + 2)
-            top, bottom = max(0, int(cy - reach)), min(self.height, int(cy + reach) + 2)
-            if left >= right or top >= bottom:
-                return None, None, None
-        x = torch.arange(left, right, dtype=torch.float32) - float(cx)
-        y = (torch.arange(top, bottom, dtype=torch.float32) - float(cy))[:, None]
-        inverse = np.linalg.inv(matrix)
-        local = torch.stack([float(inverse[i, 0]) * x + float(inverse[i, 1]) * y for i in (0, 1)])
-        box = (slice(None), slice(top, bottom), slice(left, right))
+    def _flow(self, owner: Tensor, t: float, reference: float) -> Tensor:
+        """Displacement ``(2, H, W)`` of every pixel with the layer that owns it."""
+        factors, shifts = [], []
+        for (turn, shift), (turn_ref, shift_ref) in zip(self.poses(t), self.poses(reference), strict=True):
+            factors.append(turn_ref / turn - 1)
+            shifts.append(shift_ref - shift - factors[-1] * shift)
+        flow = torch.tensor(factors)[owner] * _points(self.height, self.width) + torch.tensor(shifts)[owner]
+        return torch.view_as_real(flow).permute(2, 0, 1).float()
+
+    def _render(self, times: list[float], paint: bool = True) -> tuple[Tensor, Tensor]:
+        """Pictures ``(times, 3, H, W)``, sharp and unclamped, and the number of the layer each pixel shows."""
+        pictures = torch.zeros(len(times), 3, self.height, self.width)
+        owners = torch.zeros(len(times), self.height, self.width, dtype=torch.int64)
+        points = _points(self.height, self.width)
+        for number, (layer, *poses) in enumerate(zip(self.layers, *map(self.poses, times), strict=True)):
+            box = self._box(layer, poses)
+            if box is None:
+                continue
+            turns, shifts = (torch.tensor(values)[:, None, None] for values in zip(*poses, strict=True))
+            local = torch.view_as_real((points[box] - shifts) / turns)
+            cover = None if layer.axes is None else _opacity(layer, local, abs(poses[0][0]))
+            if paint:
+                area, colour = pictures[:, :, *box], _paint(layer, local)
+                area.copy_(colour) if cover is None else area.lerp_(colour, cover[:, None])
+            if cover is not None:
+                owners[:, *box].masked_fill_(cover >= 0.5, number)
+        return pictures, owners
+
+    def _box(self, layer: Layer, poses: list[tuple[complex, complex]]) -> tuple[slice, slice] | None:
+        """Rows and columns that a layer touches in any of its poses."""
         if layer.axes is None:
-            return box, torch.ones(bottom - top, right - left), local
-        return box, _opacity(layer, local, zoom), local
+            return slice(0, self.height), slice(0, self.width)
+        a, b = (axis * (1 + layer.lobes[1]) for axis in layer.axes)
+        left, top, right, bottom = self.width, self.height, 0, 0
+        for turn, shift in poses:
+            # the turned rectangle around the shape
+            wide = abs(turn.real) * a + abs(turn.imag) * b + layer.softness
+            high = abs(turn.imag) * a + abs(turn.real) * b + layer.softness
+            left, right = min(left, shift.real - wide), max(right, shift.real + wide)
+            top, bottom = min(top, shift.imag - high), max(bottom, shift.imag + high)
+        rows = slice(max(0, int(top)), min(self.height, int(bottom) + 2))
+        columns = slice(max(0, int(left)), min(self.width, int(right) + 2))
+        return (rows, columns) if rows.start < rows.stop and columns.start < columns.stop else None
+
+
+@lru_cache(maxsize=8)
+def _points(height: int, width: int) -> Tensor:
+    """Every pixel's place as a complex number, ``(H, W)``."""
+    x, y = torch.arange(width, dtype=torch.float32), torch.arange(height, dtype=torch.float32)
+    return torch.complex(*(p.contiguous() for p in torch.meshgrid(x, y, indexing="xy")))
 
 
 def _opacity(layer: Layer, local: Tensor, zoom: float) -> Tensor:
-    """A superellipse with lobes; its edge fades over ``softness`` pixels."""
+    """A superellipse with lobes, ``(poses, h, w)`` in [0, 1]; its edge fades over ``softness`` pixels."""
     (a, b), (count, depth, phase) = layer.axes, layer.lobes
-    radius = ((local[0] / a).abs() ** layer.power + (local[1] / b).abs() ** layer.power) ** (1 / layer.power)
+    radius = (local / torch.tensor(layer.axes)).abs_()
+    for _ in range(layer.roundness):
+        radius = radius.square_()
+    radius = radius.sum(-1)
+    for _ in range(layer.roundness):
+        radius = radius.sqrt_()
     if depth:
-        radius = radius / (1 + depth * torch.cos(count * torch.atan2(local[1], local[0]) + phase))
-    return (0.5 + (1 - radius) * (min(a, b) * zoom / layer.softness)).clamp(0, 1)
+        radius = radius / (1 + depth * torch.cos(count * torch.atan2(local[..., 1], local[..., 0]) + phase))
+    sharpness = min(a, b) * zoom / layer.softness
+    return radius.mul_(-sharpness).add_(0.5 + sharpness).clamp_(0, 1)
 
 
-def _paint(layer: Layer, texture: Tensor, local: Tensor) -> Tensor:
-    """Colour ``(3, h, w)`` of a layer at local coordinates ``(2, h, w)``, interpolated bilinearly."""
-    offset = torch.tensor(layer.texture_offset, dtype=torch.float32)[:, None, None]
-    texel = torch.remainder(local * layer.texture_zoom + offset, TEXELS)
-    grid = (texel * (2 / TEXELS) - 1).permute(1, 2, 0)[None]
-    planes = F.grid_sample(texture[None], grid, align_corners=True)[0]
-    colour = torch.from_numpy(layer.mix) @ planes.flatten(1) + torch.from_numpy(layer.base)[:, None]
-    return colour.view_as(planes)
+def _paint(layer: Layer, local: Tensor) -> Tensor:
+    """Colour ``(poses, 3, h, w)`` of a layer at local coordinates ``(poses, h, w, 2)``, interpolated bilinearly."""
+    poses, height, width = local.shape[:3]
+    texel = (local * layer.texture_zoom).add_(layer.texture_offset).remainder_(TEXELS).mul_(2 / TEXELS).sub_(1)
+    planes = F.grid_sample(texture(layer.texture), texel.view(1, -1, width, 2), align_corners=True)[0]
+    colour = torch.addmm(layer.base, layer.mix, planes.flatten(1))
+    return colour.view(3, poses, height, width).transpose(0, 1)
 
 
-def _textures(rng: np.random.Generator) -> Tensor:
-    """Two textures ``(2, 3, TEXELS + 1, TEXELS + 1)``: 1/f amplitude, zero mean, unit variance, wrapped."""
-    fy, fx = np.fft.fftfreq(TEXELS)[:, None], np.fft.rfftfreq(TEXELS)
-    frequency = np.hypot(fy, fx)
-    frequency[0, 0] = np.inf
-    slopes = np.array([1.0, 1.4])[:, None, None, None]
-    shape = (2, 3, *frequency.shape)
-    spectrum = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / frequency**slopes
-    planes = np.fft.irfft2(spectrum, s=(TEXELS, TEXELS))
-    planes /= planes.std((-2, -1), keepdims=True)
-    return torch.from_numpy(np.pad(planes, ((0, 0), (0, 0), (0, 1), (0, 1)), mode="wrap").astype(np.float32))
-
-
-def _walk(rng: np.random.Generator, speed: float) -> tuple[Wave, Wave]:
-    """Waves along x and y whose joint speed is at most ``speed``."""
-    direction = rng.uniform(0, 2 * np.pi)
-    return tuple(Wave.draw(rng, 0.0, speed * abs(part)) for part in (np.cos(direction), np.sin(direction)))
-
-
-def _look(rng: np.random.Generator) -> dict:
-    """Texture and colours: mostly luminance, with a tint that varies less."""
-    contrast = 0.1 * np.exp(0.5 * rng.standard_normal())
-    tint = 0.15 * rng.standard_normal((3, 2))
-    mix = contrast * np.concatenate([np.ones((3, 1)), tint], 1)
-    base = rng.uniform(0.15, 0.85) + 0.08 * rng.standard_normal(3)
-    return {
-        "texture": int(rng.integers(2)),
-        "texture_offset": tuple(rng.uniform(0, TEXELS, 2)),
-        "texture_zoom": rng.uniform(0.3, 0.8),
-        "base": base.astype(np.float32),
-        "mix": mix.astype(np.float32),
-    }
-
-
-def _background(rng, height: int, width: int, camera: tuple[Wave, Wave], max_motion: float) -> Layer:
-    reach = np.hypot(height, width) / 2 + 40
-    return Layer(
-        x=(Wave(width / 2), camera[0]),
-        y=(Wave(height / 2), camera[1]),
-        angle=Wave.draw(rng, rng.uniform(0, 2 * np.pi), 0.08 * max_motion * rng.random() / reach),
-        log_zoom=Wave.draw(rng, 0.0, 0.08 * max_motion * rng.random() / reach, 0.3),
-        axes=None,
-        power=2.0,
-        lobes=(0, 0.0, 0.0),
-        softness=1.0,
-        **_look(rng),
-    )
-
-
-def _shape(rng, height: int, width: int, camera: tuple[Wave, Wave], max_motion: float) -> Layer:
-    """A shape whose size has density r^-3, as scale invariance asks."""
-    smallest, largest = 0.05 * min(height, width), 0.4 * min(height, width)
-    u = rng.random()
-    radius = (smallest**-2 + u * (largest**-2 - smallest**-2)) ** -0.5
-    own = _walk(rng, 0.3 * max_motion * rng.random())
-    lobed = rng.random() < 0.4
-    reach = 2 * radius
-    return Layer(
-        x=(Wave(rng.uniform(0, width)), camera[0], own[0]),
-        y=(Wave(rng.uniform(0, height)), camera[1], own[1]),
-        angle=Wave.draw(rng, rng.uniform(0, 2 * np.pi), 0.08 * max_motion * rng.random() / reach, 1.0),
-        log_zoom=Wave.draw(rng, 0.0, 0.08 * max_motion * rng.random() / reach, 0.2),
-        axes=(radius, radius * rng.uniform(0.4, 1.0)),
-        power=2.0 if lobed else float(rng.choice([1.0, 2.0, 4.0, 8.0])),
-        lobes=(int(rng.integers(2, 7)), rng.uniform(0.1, 0.35) if lobed else 0.0, rng.uniform(0, 2 * np.pi)),
-        softness=rng.uniform(1.0, 2.5),
-        **_look(rng),
-    )
+def _occluded(flow: Tensor, owner: Tensor, owner_ref: Tensor) -> Tensor:
+    """Pixels whose point another layer hides in the reference, or that are outside of it there."""
+    height, width = owner.shape
+    x = (torch.arange(width) + flow[0]).round_().long()
+    y = (torch.arange(height)[:, None] + flow[1]).round_().long()
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return ~(inside & (owner_ref[y.clamp_(0, height - 1), x.clamp_(0, width - 1)] == owner))

@@ -1,11 +1,12 @@
 """Synthetic clips: dead-leaves scenes by number, with their true flow."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
-from lvc.config.data import SyntheticConfig
-from lvc.datasets.leaves import Scene
+from lvc.config.data import AugmentConfig, SyntheticConfig
+from lvc.datasets.leaves import Pair, Scene
 from lvc.errors import UserError
 
 _ENTROPY = 0x1EAF
@@ -54,13 +55,17 @@ class SyntheticClips:
         """Bool ``(H, W)``: pixels of frame ``t`` that frame ``t - step`` does not show."""
         return self.scene(index).occlusion(t, t - step)
 
+    def pair(self, index: int, t: int, reference: int) -> Pair:
+        """Frames ``reference`` and ``t``, with the true flow from the latter to the former."""
+        return self.scene(index).pair(t, reference)
+
     def scene(self, index: int) -> Scene:
         """The scene of a clip."""
-        c = self.config
-        return _scene(c.first + index, c.height, c.width, c.shapes, c.max_motion)
+        # equal configurations but for these draw the same scene from the same number
+        return _scene(self.config.first + index, replace(self.config, first=0, clips=1, augment=AugmentConfig()))
 
 
 @lru_cache(maxsize=2)
-def _scene(number: int, height: int, width: int, shapes: int, max_motion: float) -> Scene:
+def _scene(number: int, config: SyntheticConfig) -> Scene:
     rng = np.random.default_rng(np.random.SeedSequence(_ENTROPY, spawn_key=(number,)))
-    return Scene(rng, height, width, shapes, max_motion)
+    return Scene(rng, config)

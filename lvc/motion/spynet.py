@@ -1,6 +1,6 @@
 """SpyNet: optical flow by a pyramid of small networks (Ranjan and Black, CVPR 2017)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
@@ -14,33 +14,53 @@ from lvc.motion.warp import double, warp
 class SpyNet(nn.Module):
     """Flow from a frame to its reference, coarse to fine, each level correcting the one above.
 
-    As DCVC-TCM uses it: RGB in [0, 1] without normalisation, average-pooled pyramid, warping with aligned corners.
+    As DCVC-TCM uses it: pictures in [0, 1] without normalisation, average-pooled pyramid, warping with aligned
+    corners. A fresh network's flow is nearly zero.
 
     Args:
         levels: Pyramid levels; sides must be divisible by ``2^(levels - 1)``.
         widths: Channels between the five 7x7 convolutions of a level.
+        colours: Channels of a picture: 3 for RGB, 1 for luma.
     """
 
-    def __init__(self, levels: int = 4, widths: Sequence[int] = (32, 64, 32, 16)):
+    def __init__(self, levels: int = 4, widths: Sequence[int] = (32, 64, 32, 16), colours: int = 3):
         super().__init__()
-        self.levels = nn.ModuleList(_level(widths) for _ in range(levels))
+        self.levels = nn.ModuleList(_level(2 * colours + 2, widths) for _ in range(levels))
 
     def forward(self, frame: Tensor, reference: Tensor) -> Tensor:
-        """``(B, 3, H, W)`` frames to ``(B, 2, H, W)`` flow in pixels, pointing from ``frame`` to ``reference``."""
-        pyramid = [(frame, reference)]
-        for _ in range(len(self.levels) - 1):
-            pyramid.append(tuple(F.avg_pool2d(image, 2) for image in pyramid[-1]))
-        coarsest = pyramid[-1][0]
-        flow = torch.zeros_like(coarsest[:, :2], dtype=torch.float32)
-        for level, (target, source) in zip(self.levels, reversed(pyramid), strict=True):
-            flow = flow if target is coarsest else double(flow)
-            flow = flow + level(torch.cat([target, warp(source, flow), flow], 1)).float()
+        """``(B, C, H, W)`` frames to ``(B, 2, H, W)`` flow in pixels, pointing from ``frame`` to ``reference``."""
+        *_, flow = self.pyramid(frame, reference)
         return flow
 
+    def pyramid(self, frame: Tensor, reference: Tensor, levels: Sequence[nn.Module] | None = None) -> Iterator[Tensor]:
+        """The flow after every level, the coarsest first, each in pixels of its own size.
 
-def _level(widths: Sequence[int]) -> nn.Sequential:
-    channels = (8, *widths, 2)
+        Args:
+            frame: ``(B, C, H, W)`` in [0, 1].
+            reference: What it points to.
+            levels: The levels that run, the last of them at the frames' size; ``None`` for all. The finest ones
+                alone are a network for smaller motion; the coarsest ones alone see smaller pictures.
+        """
+        levels = self.levels if levels is None else levels
+        pyramid = [(frame, reference)]
+        for _ in range(len(levels) - 1):
+            pyramid.append(tuple(F.avg_pool2d(image, 2) for image in pyramid[-1]))
+        flow = None
+        for level, (target, source) in zip(levels, reversed(pyramid), strict=True):
+            flow = (
+                torch.zeros_like(target[:, :1], dtype=torch.float32).repeat(1, 2, 1, 1)
+                if flow is None
+                else double(flow)
+            )
+            flow = flow + level(torch.cat([target, warp(source, flow), flow], 1)).float()
+            yield flow
+
+
+def _level(inputs: int, widths: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for inputs, outputs in pairwise(channels):
-        layers += [conv(inputs, outputs, kernel=7), nn.ReLU()]
+    for i, o in pairwise((inputs, *widths, 2)):
+        layers += [conv(i, o, kernel=7), nn.ReLU()]
+    with torch.no_grad():
+        for parameter in layers[-2].parameters():
+            parameter.mul_(0.01)
     return nn.Sequential(*layers[:-1])

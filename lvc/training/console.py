@@ -62,7 +62,7 @@ class Bar(pl.Callback):
         self.bar.close()
 
     def _show(self, module: pl.LightningModule) -> None:
-        figures = {k: module.latest.get(f"train/{k}") for k in ("loss", "psnr", "bpp")}
+        figures = {k: module.latest.get(f"train/{k}") for k in ("loss", "epe", "psnr", "bpp")}
         self.bar.set_postfix({k: f"{float(v):.4g}" for k, v in figures.items() if v is not None}, refresh=False)
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
@@ -72,11 +72,21 @@ class Bar(pl.Callback):
 
 def stage_table(records: dict[str, dict[str, Any]]) -> str:
     """Finished stages, one per line: what trained, for how long, and the validation point before and after."""
-    head = ("stage", "parts", "trained", "frames", "batches", "minutes", "before: dB @ bpp", "after: dB @ bpp")
+    coded = all("val/bpp" in r["after"] for r in records.values() if r.get("after"))
+    points = ("before: dB @ bpp", "after: dB @ bpp") if coded else ("before", "after")
+    head = ("stage", "parts", "trained", "frames", "batches", "minutes", *points)
     rows = [head]
     for name, r in records.items():
-        points = [f"{p['val/psnr']:.2f} @ {p['val/bpp']:.4f}" if p else "-" for p in map(r.get, ("before", "after"))]
+        points = [_point(p) if p else "-" for p in map(r.get, ("before", "after"))]
         facts = f"{r['parameters']:,}", str(r["frames"]), str(r["batches"]), f"{r['seconds'] / 60:.1f}"
         rows.append((name, "+".join(r["train"]), *facts, *points))
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _point(figures: dict[str, float]) -> str:
+    """A validation point: quality and rate of a codec, errors and the warped frame's PSNR of a flow network."""
+    if "val/bpp" in figures:
+        return f"{figures['val/psnr']:.2f} @ {figures['val/bpp']:.4f}"
+    warped = f", {figures['val/psnr']:.2f} dB" if "val/psnr" in figures else ""
+    return f"EPE {figures['val/epe']:.3f}{warped}"

@@ -52,7 +52,8 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
     made = {Path(run.dir, "stages", f"{name}.safetensors").resolve() for name in run.schedule.order}
     for name in run.schedule.running:
         stage, key = run.schedule.stages[name], f"schedule.stages.{name}"
-        _check_kinds(codec, stage, key)
+        if isinstance(codec, VideoCodec):
+            _check_kinds(codec, stage, key)
         if stage.crop is None and (stage.loss.metric or run.loss.metric) == "ms_ssim":
             height, width = sources[name].read(0, 0, 1).shape[1:3]
             if min(height, width) < MS_SSIM_SIDE:

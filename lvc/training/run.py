@@ -8,28 +8,21 @@ import torch
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
-from lvc.config.data import AugmentConfig
-from lvc.config.run import RunConfig, TrainerConfig, stage_dataset
-from lvc.datasets.clips import SampledClips, WholeClips
+from lvc.config.run import RunConfig, TrainerConfig
 from lvc.datasets.loader import make_loader
-from lvc.datasets.sources import check_lengths, open_source
-from lvc.errors import UserError
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.training import checkpoints, console, resume
 from lvc.training.atomic import replacing
+from lvc.training.base import StageBase
 from lvc.training.batches import StageBatches, stage_batches
 from lvc.training.export import load_export, load_parts, load_starting_weights, save_export
 from lvc.training.loggers import build_loggers, close
-from lvc.training.module import StageModule
 from lvc.training.plan import check_plan, open_sources
 from lvc.training.provenance import provenance
 from lvc.training.report import Progress, log_metrics
 from lvc.training.stages import enter, freeze, learnable, motion_only
-from lvc.training.validation import Validator
-
-TRAINING_CLIPS = 8
-"""Training clips that validation takes where no validation set is given."""
+from lvc.training.task import task_of
 
 
 def train(run: RunConfig, composed: dict[str, Any]) -> Path:
@@ -70,12 +63,13 @@ class Run:
         self.learnable = learnable(self.codec)
         self.sources = open_sources(run)
         check_plan(run, self.codec, self.sources)
-        self.validation = self._validation_clips()
+        self.task = task_of(self.codec, run)
+        self.validation = self.task.material(self.sources[run.schedule.running[0]])
         self._load_weights()
         if run.trainer.channels_last:
             to_channels_last(self.codec)
         if run.trainer.compile:
-            self.codec.code_frame = torch.compile(self.codec.code_frame)
+            self.task.compile(self.codec)
         self.state.save()
 
     def train(self) -> Path:
@@ -107,7 +101,7 @@ class Run:
         trainer = self._trainer(name, loggers)
         loader = self._loader(name, trainer)
         total = stage_batches(stage, len(loader), self.config.trainer.max_batches)
-        module = StageModule(self.codec, self.config, name, total, self.state.step)
+        module = self.task.module(self.codec, self.config, name, total, self.state.step)
         batches = StageBatches(loader, total, min(done, total), repeat_first=self.config.trainer.overfit)
         if done and trainer.is_global_zero:
             print(f"continuing stage '{name}' after batch {done} of {total}", flush=True)
@@ -117,7 +111,7 @@ class Run:
     def _trainer(self, name: str, loggers: list[Logger]) -> pl.Trainer:
         options, stage = self.config.trainer, self.config.schedule.stages[name]
         running = self.config.schedule.running
-        validator = Validator(
+        validator = self.task.validator(
             self.validation,
             options.validate_every,
             options.pictures,
@@ -163,34 +157,12 @@ class Run:
         return self.state.stages[last].get("after") if same else None
 
     def _loader(self, name: str, trainer: pl.Trainer) -> Any:
-        stage, seed = self.config.schedule.stages[name], self.config.seed
-        data, overfit = stage_dataset(self.config, name), self.config.trainer.overfit
-        still = AugmentConfig(horizontal_flip=False, vertical_flip=False, time_reversal=False)
-        clips = SampledClips(
-            self.sources[name],
-            frames=stage.frames,
-            distance=stage.distance,
-            random_distance=stage.random_distance,
-            crop=stage.crop,
-            augment=still if overfit else data.augment,
-            seed=seed,
-            corrupt_budget=getattr(data, "corrupt_budget", 0.0),
+        stage, options = self.config.schedule.stages[name], self.config.trainer
+        samples = self.task.samples(name, self.sources[name])
+        workers = 0 if options.overfit else options.workers
+        return make_loader(
+            samples, stage.batch_size, self.config.seed, workers, trainer.global_rank, trainer.world_size
         )
-        workers = 0 if overfit else self.config.trainer.workers
-        return make_loader(clips, stage.batch_size, seed, workers, trainer.global_rank, trainer.world_size)
-
-    def _validation_clips(self) -> Any:
-        options = self.config.trainer
-        if self.config.validation is None:
-            source = self.sources[self.config.schedule.running[0]]
-        else:
-            source = open_source(self.config.validation)
-        try:
-            check_lengths(source, options.validation_frames)
-        except UserError as error:
-            raise UserError(f"trainer.validation_frames: {error}") from None
-        few = None if self.config.validation is not None else TRAINING_CLIPS
-        return WholeClips(source, options.validation_frames, clips=options.validation_clips or few)
 
     def _load_weights(self) -> None:
         """The weights a run begins or goes on with; a running stage's checkpoint comes over them."""
@@ -212,7 +184,7 @@ class Run:
         if intra is not None and not intra.weights and not started:
             print("note: the intra codec is untrained; model.intra.weights=EXPORT starts it from an export", flush=True)
 
-    def _finish_stage(self, module: StageModule, trainer: pl.Trainer) -> None:
+    def _finish_stage(self, module: StageBase, trainer: pl.Trainer) -> None:
         stage = module.stage
         facts = {
             "export": f"stages/{module.name}.safetensors",
@@ -268,5 +240,6 @@ def _summary(record: dict[str, Any]) -> dict[str, float]:
     """A finished stage's record as figures for the loggers."""
     figures = {"summary/parameters": record["parameters"], "summary/minutes": record["seconds"] / 60}
     for when in ("before", "after"):
-        figures |= {f"summary/{k[4:]}_{when}": record[when][k] for k in ("val/psnr", "val/bpp") if when in record}
+        found = record.get(when, {})
+        figures |= {f"summary/{k[4:]}_{when}": found[k] for k in ("val/psnr", "val/bpp", "val/epe") if k in found}
     return figures

@@ -1,6 +1,7 @@
 """Validation: real rounding on whole clips, one rate-distortion point per stage's entry, end and in between."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,12 +126,7 @@ class Validator(pl.Callback):
         """Measure every clip, log the means and return them."""
         module.codec.eval()
         figures = {}
-        mine = range(trainer.global_rank, len(self.clips), trainer.world_size)
-        # a generator of its own: drawing a seed for the workers must not move the training's random numbers
-        loader = DataLoader(
-            Subset(self.clips, mine), batch_size=None, num_workers=self.workers, generator=torch.Generator()
-        )
-        for index, item in zip(mine, loader, strict=True):
+        for index, item in self.items(trainer):
             clip = item["clip"].to(module.device)
             if module.loss.metric == "ms_ssim" and min(clip.shape[-2:]) < MS_SSIM_SIDE:
                 size = f"{clip.shape[-1]}x{clip.shape[-2]}"
@@ -138,12 +134,21 @@ class Validator(pl.Callback):
             with torch.compiler.set_stance("force_eager"):  # clips of all sizes are not worth compiling for
                 figures[index] = measure(module.codec, clip, module.loss, index < self.pictures, module.motion_only)
         module.train()
-        figures = _gather(figures, trainer.world_size)
+        figures = gather(figures, trainer.world_size)
         metrics = {k: sum(f.metrics[k] for f in figures) / len(figures) for k in figures[0].metrics}
         metrics |= self._against_anchor(metrics)
         log_metrics(trainer, module, metrics)
         log_pictures(trainer, module, [f.panel for f in figures if f.panel is not None])
         return metrics
+
+    def items(self, trainer: pl.Trainer) -> Iterator[tuple[int, dict[str, Any]]]:
+        """This process's share of the clips, with their numbers."""
+        mine = range(trainer.global_rank, len(self.clips), trainer.world_size)
+        # a generator of its own: drawing a seed for the workers must not move the training's random numbers
+        loader = DataLoader(
+            Subset(self.clips, mine), batch_size=None, num_workers=self.workers, generator=torch.Generator()
+        )
+        yield from zip(mine, loader, strict=True)
 
     def _against_anchor(self, metrics: dict[str, float]) -> dict[str, float]:
         if not self.anchor.bpp:
@@ -155,8 +160,8 @@ class Validator(pl.Callback):
         return {"val/bd_rate": difference} if math.isfinite(difference) else {}
 
 
-def _gather(figures: dict[int, ClipFigures], world: int) -> list[ClipFigures]:
-    """All processes' figures in the order of the clips."""
+def gather(figures: dict[int, Any], world: int) -> list[Any]:
+    """All processes' figures, by the clips' numbers, in the order of the clips."""
     parts: list[Any] = [figures]
     if world > 1:
         parts = [None] * world

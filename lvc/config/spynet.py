@@ -1,0 +1,59 @@
+"""What SpyNet may be configured to where it is trained by itself."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from lvc.config.contract import ConfigError, contract
+from lvc.config.feasible import check_clips, check_parts
+from lvc.config.schedule import StageConfig
+
+
+@contract
+class SpyNetModelConfig:
+    """SpyNet: an optical flow network (Ranjan and Black, CVPR 2017), trained for use in codecs."""
+
+    PARTS: ClassVar[tuple[str, ...]] = tuple(f"level{n}" for n in range(6))
+    STREAMS: ClassVar[tuple[str, ...]] = ()
+    STRIDE: ClassVar[int] = 1
+    CODEC: ClassVar[str] = "lvc.models.spynet:FlowNetwork"
+    SUMMARY: ClassVar[str] = "Optical flow network, to start codecs from"
+
+    name: Literal["spynet"]
+    """Model name."""
+    size: Literal["full", "tiny"] = "full"
+    """Name of the variant; the widths below decide."""
+    levels: int = Field(6, ge=1, le=6)
+    """Levels of the pyramid: parts `level0` (the finest) to `level5`."""
+    widths: tuple[int, int, int, int] = (32, 64, 32, 16)
+    """Channels between the five 7x7 convolutions of a level."""
+    colour: Literal["rgb", "luma"] = "rgb"
+    """What the network sees: RGB pictures, or their BT.601 luma."""
+
+    def check_stage(self, key: str, stage: StageConfig, dataset: Any) -> None:
+        """Check that a stage can run, before anything does.
+
+        Raises:
+            ConfigError: Naming the option that cannot be, and what would be right.
+        """
+        parts = self.PARTS[: self.levels]
+        check_parts(key, stage, self.name, parts)
+        self._check_loss(key, stage, dataset)
+        if stage.frames != 2:
+            raise ConfigError(f"{key}.frames", f"{stage.frames} frames, and flow is between 2")
+        if stage.flow.fewest_levels is not None and stage.flow.fewest_levels > self.levels:
+            most = f"{stage.flow.fewest_levels} is more than model.levels, {self.levels}"
+            raise ConfigError(f"{key}.flow.fewest_levels", most)
+        # a stage's pictures are seen at the size of the finest level that it trains
+        finest = min(parts.index(part) for part in stage.train)
+        stride = 2 ** (self.levels - 1 - finest)
+        check_clips(key, stage, f"{self.levels - finest} levels", stride, dataset)
+
+    def _check_loss(self, key: str, stage: StageConfig, dataset: Any) -> None:
+        if stage.loss.distortion or stage.loss.rate:
+            raise ConfigError(f"{key}.loss", f"{self.name} codes nothing; its loss is in {key}.flow")
+        flow = stage.flow
+        if not (flow.epe or flow.photometric):
+            raise ConfigError(f"{key}.flow", "epe and photometric weigh nothing, so the stage would learn nothing")
+        if flow.epe and dataset.name != "synthetic":
+            raise ConfigError(f"{key}.flow.epe", f"dataset {dataset.name} has no true flow; synthetic has")

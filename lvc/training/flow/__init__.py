@@ -1,0 +1,1 @@
+"""Training a flow network by itself: losses, stage, validation."""

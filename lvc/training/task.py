@@ -1,0 +1,111 @@
+"""What is trained, as a run sees it: a codec, or a flow network by itself."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import Dataset
+
+from lvc.codec import VideoCodec
+from lvc.config.data import AugmentConfig
+from lvc.config.run import RunConfig, stage_dataset
+from lvc.datasets.clips import SampledClips, WholeClips
+from lvc.datasets.flow_pairs import FlowPairs, held_out
+from lvc.datasets.sources import check_lengths, open_source
+from lvc.datasets.synthetic import SyntheticClips
+from lvc.errors import UserError
+from lvc.models.spynet import FlowNetwork
+from lvc.training.flow.module import FlowModule
+from lvc.training.flow.validation import FlowMaterial, FlowValidator
+from lvc.training.module import StageModule
+from lvc.training.validation import Validator
+
+TRAINING_CLIPS = 8
+"""Training clips that validation takes where no validation set is given."""
+HELD_OUT = 16
+"""Scenes that a flow network is validated on where the validation set is not one of scenes."""
+
+
+class CodecTask:
+    """Training a codec on clips.
+
+    Args:
+        run: The whole run.
+    """
+
+    module = StageModule
+    validator = Validator
+
+    def __init__(self, run: RunConfig):
+        self.run = run
+
+    def compile(self, codec: VideoCodec) -> None:
+        """Compile what a training step runs."""
+        codec.code_frame = torch.compile(codec.code_frame)
+
+    def samples(self, name: str, source: Any) -> Dataset:
+        """Training samples of a stage."""
+        stage, data, still = self.run.schedule.stages[name], stage_dataset(self.run, name), self.run.trainer.overfit
+        return SampledClips(
+            source,
+            frames=stage.frames,
+            distance=stage.distance,
+            random_distance=stage.random_distance,
+            crop=stage.crop,
+            augment=_STILL if still else data.augment,
+            seed=self.run.seed,
+            corrupt_budget=getattr(data, "corrupt_budget", 0.0),
+        )
+
+    def material(self, source: Any) -> Dataset:
+        """What validation measures; ``source`` stands in where the run has no validation set."""
+        return self._clips(source)
+
+    def _clips(self, source: Any) -> WholeClips:
+        options = self.run.trainer
+        few = None if self.run.validation is not None else TRAINING_CLIPS
+        if self.run.validation is not None:
+            source = open_source(self.run.validation)
+        try:
+            check_lengths(source, options.validation_frames)
+        except UserError as error:
+            raise UserError(f"trainer.validation_frames: {error}") from None
+        return WholeClips(source, options.validation_frames, clips=options.validation_clips or few)
+
+
+class FlowTask(CodecTask):
+    """Training a flow network on pairs of frames, with true flow where a stage asks for it."""
+
+    module = FlowModule
+    validator = FlowValidator
+
+    def compile(self, codec: FlowNetwork) -> None:
+        """See :meth:`CodecTask.compile`: levels are alike, and each is compiled by itself."""
+        for level in codec.flow.levels:
+            level.compile()
+
+    def samples(self, name: str, source: Any) -> Dataset:
+        """See :meth:`CodecTask.samples`."""
+        stage, still = self.run.schedule.stages[name], self.run.trainer.overfit
+        if not stage.flow.epe:
+            return super().samples(name, source)
+        augment = _STILL if still else stage_dataset(self.run, name).augment
+        return FlowPairs(source, stage.distance, stage.random_distance, stage.crop, augment, self.run.seed)
+
+    def material(self, source: Any) -> Dataset:
+        """See :meth:`CodecTask.material`: held-out scenes always, and clips where the run has some to validate on."""
+        scenes = held_out(self.run.trainer.validation_clips or HELD_OUT)
+        if self.run.validation is None:
+            return FlowMaterial(scenes)
+        clips = self._clips(source)
+        if isinstance(clips.source, SyntheticClips):
+            return FlowMaterial(clips.source)
+        return FlowMaterial(scenes, clips)
+
+
+_STILL = AugmentConfig(horizontal_flip=False, vertical_flip=False, time_reversal=False)
+
+
+def task_of(network: nn.Module, run: RunConfig) -> CodecTask:
+    """How ``network`` is trained."""
+    return CodecTask(run) if isinstance(network, VideoCodec) else FlowTask(run)
