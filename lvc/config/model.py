@@ -12,10 +12,12 @@ from pydantic import Field
 
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.config.intra import IntraCheng2020Config
+from lvc.config.mastc_vc import MASTCVCConfig
 
 MODELS: dict[str, type] = {
     "dcvc_tcm": DCVCTCMConfig,
     "intra_cheng2020": IntraCheng2020Config,
+    "mastc_vc": MASTCVCConfig,
 }
 
 ModelConfig = Annotated[reduce(or_, MODELS.values()), Field(discriminator="name")]
