@@ -51,12 +51,20 @@ def entries(contract: type, prefix: str = "", kind: str = "", defaults: Any = No
         members = _contracts(field.type)
         if not members:
             default = None if value is MISSING else _typed(value)
-            yield Entry(key, _words(field.type, info.metadata), default, _text(info.description), kind)
+            yield Entry(
+                key, _words(field.type, info.metadata), default, _text(_description(contract, field.name)), kind
+            )
         if get_origin(field.type) is dict:
             key += f".<{_ENTRY.get(field.name, 'name')}>"
         for member in members:
             known = value if isinstance(value, member) else None
             yield from entries(member, key, _tag(member) if len(members) > 1 else kind, known)
+
+
+def _description(contract: type, name: str) -> str | None:
+    """What the contract, or one it extends, says of a field: pydantic reads the docstrings of a class itself alone."""
+    own = (vars(c).get("__pydantic_fields__", {}).get(name) for c in contract.__mro__)
+    return next((field.description for field in own if field is not None and field.description), None)
 
 
 def _contracts(type_: Any) -> list[type]:

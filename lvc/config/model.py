@@ -13,11 +13,13 @@ from pydantic import Field
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.config.intra import IntraCheng2020Config
 from lvc.config.spynet import SpyNetModelConfig
+from lvc.config.mastc_vc import MASTCVCConfig
 
 MODELS: dict[str, type] = {
     "dcvc_tcm": DCVCTCMConfig,
     "intra_cheng2020": IntraCheng2020Config,
     "spynet": SpyNetModelConfig,
+    "mastc_vc": MASTCVCConfig,
 }
 
 ModelConfig = Annotated[reduce(or_, MODELS.values()), Field(discriminator="name")]

@@ -30,7 +30,7 @@ class SpyNetModelConfig:
     colour: Literal["rgb", "luma"] = "rgb"
     """What the network sees: RGB pictures, or their BT.601 luma."""
 
-    def check_stage(self, key: str, stage: StageConfig, dataset: Any) -> None:
+    def check_flow_stage(self, key: str, stage: StageConfig, dataset: Any) -> None:
         """Check that a stage can run, before anything does.
 
         Raises:

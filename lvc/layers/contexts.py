@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from lvc.layers.conv import ResBlock, conv, merge_block, subpixel
 from lvc.layers.gdn import GDN, igdn
+from lvc.layers.pyramid import Pyramid
 
 
-class FeatureExtractor(nn.ModuleList):
+class FeatureExtractor(Pyramid):
     """A feature at full, half, quarter, ... size (Eq. 1).
 
     Args:
@@ -24,13 +25,6 @@ class FeatureExtractor(nn.ModuleList):
             nn.Sequential(conv(channels, channels, stride=2 if level else 1), *(ResBlock(channels) for _ in blocks))
             for level in range(levels)
         )
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        scales = []
-        for level in self:
-            x = level(x)
-            scales.append(x)
-        return scales
 
 
 class ContextFusion(nn.Module):

@@ -1,0 +1,15 @@
+"""Features at ever smaller sizes."""
+
+from torch import Tensor, nn
+
+
+class Pyramid(nn.ModuleList):
+    """Levels of which each continues the one before."""
+
+    def forward(self, x: Tensor, levels: int | None = None) -> list[Tensor]:
+        """The features of the first ``levels`` levels, of all of them by default."""
+        scales = []
+        for level in self[:levels]:
+            x = level(x)
+            scales.append(x)
+        return scales
