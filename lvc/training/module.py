@@ -14,7 +14,7 @@ from lvc.config.run import RunConfig
 from lvc.config.schedule import StageConfig
 from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
-from lvc.structures.low_delay import pad
+from lvc.structures.frame import pad
 from lvc.training.losses import RateDistortionLoss
 from lvc.training.stages import build_optimizer, learning_rate, motion_only, set_modes
 
@@ -103,9 +103,9 @@ class StageModule(pl.LightningModule):
             checkpointing=self.stage.checkpointing,
             motion_only=self.motion_only,
         )
-        for coding, target in zip(codings, clip.unbind(1), strict=True):
+        for coding in codings:
             if self.codec.trains(coding.kind):
-                yield coding, target
+                yield coding, clip[:, coding.index]
 
     def _step(self, optimizer: Any, frames: list[tuple[FrameCoding, Tensor]], rate: Rate) -> None:
         codings, targets = zip(*frames, strict=True)
