@@ -12,6 +12,7 @@ from lvc.bitstream.packet import Packet
 
 if TYPE_CHECKING:
     from lvc.entropy.streams import SymbolStream
+    from lvc.structures.hierarchical_b import HierarchicalB
     from lvc.structures.low_delay import LowDelay
 
 
@@ -39,6 +40,8 @@ class FrameCoding:
         prediction: ``(B, 3, H, W)`` motion-compensated reference frame, where there is one.
         flow: ``(B, 2, H, W)`` decoded motion in pixels, where there is one.
         state: What the next frame needs, as a structure hands it on.
+        distortions: ``(B,)`` distortions beside those of frame and prediction, by the names a stage weighs them with.
+        index: Display index in the clip, which the structure fills in.
     """
 
     kind: str
@@ -46,7 +49,9 @@ class FrameCoding:
     bits: dict[str, Tensor]
     prediction: Tensor | None = None
     flow: Tensor | None = None
-    state: dict[str, Tensor] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+    distortions: dict[str, Tensor] = field(default_factory=dict)
+    index: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,23 +63,33 @@ class ClipCoding:
         bits: ``(B, T)`` bits by stream name; a frame without a stream counts 0 there.
         predictions: ``(B, T, 3, H, W)`` motion-compensated frames, ``None`` unless every frame has one.
         flows: ``(B, T, 2, H, W)`` decoded motion, ``None`` unless every frame has one.
+        distortions: ``(B, T)`` further distortions by name; a frame without one counts 0 there.
+        kinds: Kind of each frame.
     """
 
     frames: Tensor
     bits: dict[str, Tensor]
     predictions: Tensor | None = None
     flows: Tensor | None = None
+    distortions: dict[str, Tensor] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
 
     @staticmethod
     def stack(codings: list[FrameCoding]) -> "ClipCoding":
-        """Stack frame codings in time order."""
-        names = dict.fromkeys(name for coding in codings for name in coding.bits)
+        """Stack frame codings in the order given."""
         none = torch.zeros(len(codings[0].frame), device=codings[0].frame.device)
+
+        def stacked(named: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+            names = dict.fromkeys(name for one in named for name in one)
+            return {name: torch.stack([one.get(name, none) for one in named], 1) for name in names}
+
         return ClipCoding(
             frames=torch.stack([c.frame for c in codings], 1),
-            bits={n: torch.stack([c.bits.get(n, none) for c in codings], 1) for n in names},
+            bits=stacked([c.bits for c in codings]),
             predictions=_stack([c.prediction for c in codings]),
             flows=_stack([c.flow for c in codings]),
+            distortions=stacked([c.distortions for c in codings]),
+            kinds=tuple(c.kind for c in codings),
         )
 
 
@@ -108,7 +123,7 @@ class VideoCodec(nn.Module, ABC):
     stride: int
     """Frame sides are padded to multiples of this at the codec's edge."""
 
-    structure: "LowDelay"
+    structure: "LowDelay | HierarchicalB"
 
     kind_parts: dict[str, tuple[str, ...]]
     """The parts that code a frame of each kind."""
@@ -126,7 +141,7 @@ class VideoCodec(nn.Module, ABC):
         self,
         kind: str,
         frame: Tensor | None,
-        state: dict[str, Tensor] | None,
+        state: Any,
         stream: "SymbolStream",
         rate: Rate,
         size: tuple[int, int],
@@ -137,7 +152,8 @@ class VideoCodec(nn.Module, ABC):
         Args:
             kind: ``I`` or ``P`` (structures may define more).
             frame: ``(B, 3, H, W)`` in [0, 1], sides multiples of :attr:`stride`; ``None`` when ``stream`` reads.
-            state: The state of the reference frame's coding; ``None`` for an intra frame.
+            state: The state of the reference frame's coding; a pair, past and future, where a structure gives two
+                references; ``None`` for an intra frame.
             stream: Where symbols go to or come from.
             rate: The rate point.
             size: ``(H, W)`` of ``frame``, known to a decoder too.
@@ -151,7 +167,8 @@ class VideoCodec(nn.Module, ABC):
 
     def forward(self, clip: Tensor, rate: Rate, stream: "SymbolStream") -> ClipCoding:
         """Code ``(B, T, 3, H, W)`` as one group of pictures and return all its frames' codings."""
-        return ClipCoding.stack(list(self.structure.unroll(self, clip, rate, stream)))
+        codings = self.structure.unroll(self, clip, rate, stream)
+        return ClipCoding.stack(sorted(codings, key=lambda coding: coding.index))
 
     def encode(self, frames: Iterable[Tensor], rate: Rate) -> Iterator[EncodedFrame]:
         """Encode ``(1, 3, H, W)`` frames in [0, 1]; memory does not grow with their number."""

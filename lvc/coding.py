@@ -11,7 +11,6 @@ from torch import Tensor
 from lvc.bitstream.container import Header, open_bitstream, write_end, write_header, write_packet
 from lvc.codec import EncodedFrame, Rate
 from lvc.errors import BitstreamError, UserError
-from lvc.structures.low_delay import LowDelay
 from lvc.training.export import Export
 
 
@@ -44,7 +43,7 @@ def encode_video(
         raise UserError(f"{target}: cannot be written, it is a folder; name a file")
     codec = export.codec
     if intra_period is not None:
-        codec.structure = LowDelay(intra_period)
+        codec.structure = codec.structure.with_intra_period(intra_period)
     part = target.with_name(f".{target.name}.part")
     try:
         file = part.open("wb")
@@ -101,7 +100,7 @@ def _header(export: Export, frame: Tensor, fps: Fraction, colour: str) -> Header
         width=frame.shape[-1],
         fps=Fraction(fps),
         colour=colour,
-        structure={"name": "low_delay", "intra_period": export.codec.structure.intra_period},
+        structure=export.codec.structure.describe(),
         threads=torch.get_num_threads(),
         build=_build(export.codec),
     )

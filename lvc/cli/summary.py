@@ -39,7 +39,7 @@ def summarise(name: str, overrides: list[str], size: tuple[int, int]) -> dict[st
     """Facts of a model for frames of ``size`` ``(H, W)``."""
     config = model_config(name, overrides)  # mistakes are answered before torch is loaded
     from lvc.models.build import build_codec
-    from lvc.structures.low_delay import padded_size
+    from lvc.structures.frame import padded_size
 
     codec = build_codec(config).eval()
     own, intra, modules = parameters(codec)
@@ -104,8 +104,11 @@ def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, float]:
     found = {}
     with torch.no_grad():
         first = codec.code_frame("I", frame, None, Estimate(training=False), Rate(), size).state
+        refer = (lambda state: state) if codec.structure.references == 1 else (lambda state: (state, state))
         # from the second inter frame on the state is complete
-        state = first if kind == "I" else codec.code_frame(kind, frame, first, Estimate(False), Rate(), size).state
+        state = first
+        if kind != "I":
+            state = refer(codec.code_frame(kind, frame, refer(first), Estimate(False), Rate(), size).state)
         for side, stream, source in (("encoder", Estimate(False), frame), ("decoder", Reading(False), None)):
             with FlopCounterMode(display=False) as counter:
                 codec.code_frame(kind, source, state, stream, Rate(), size)

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.config.intra import IntraCheng2020Config
-from lvc.config.spynet import SpyNetModelConfig
 from lvc.config.mastc_vc import MASTCVCConfig
+from lvc.config.spynet import SpyNetModelConfig
 
 MODELS: dict[str, type] = {
     "dcvc_tcm": DCVCTCMConfig,

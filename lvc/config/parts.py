@@ -18,6 +18,27 @@ class LowDelayConfig:
 
 
 @contract
+class HierarchicalBConfig:
+    """Dyadic groups of B frames, each half-way between its two references."""
+
+    name: Literal["hierarchical_b"] = "hierarchical_b"
+    """Coding structure."""
+    gop: int = Field(32, ge=2)
+    """Frames from one end of a group to the next, a power of two."""
+    intra_period: int = Field(32, ge=2)
+    """Frames from one intra frame to the next, a multiple of `gop`; groups between end in B* frames."""
+    tail: Literal["bstar", "drop"] = "bstar"
+    """Frames after the last whole group: `bstar` codes them in smaller groups, `drop` leaves them out."""
+
+    def __post_init__(self):
+        if self.gop & (self.gop - 1):
+            below = 1 << self.gop.bit_length() - 1
+            raise ConfigError("gop", f"{self.gop} is no power of two; near ones are {below} and {2 * below}")
+        if self.intra_period % self.gop:
+            raise ConfigError("intra_period", f"{self.intra_period} is no multiple of the GOP of {self.gop} frames")
+
+
+@contract
 class EntropyConfig:
     """Quantisation and likelihood settings shared by all latents of a codec."""
 

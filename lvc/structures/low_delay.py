@@ -1,15 +1,16 @@
 """I P P P ...: every frame refers to the one before it."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from lvc.bitstream.packet import Packet
 from lvc.codec import EncodedFrame, FrameCoding, Rate, VideoCodec
-from lvc.entropy.streams import Estimate, Read, SymbolStream, Write
+from lvc.entropy.streams import SymbolStream
+from lvc.structures.frame import detached, estimate_frame, read_frame, write_frame
 
 
 class LowDelay:
@@ -17,7 +18,12 @@ class LowDelay:
 
     Args:
         intra_period: Frames from one intra frame to the next.
+
+    Attributes:
+        references: Decoded frames that a predicted frame refers to.
     """
+
+    references = 1
 
     def __init__(self, intra_period: int = 32):
         self.intra_period = intra_period
@@ -25,6 +31,18 @@ class LowDelay:
     def kind(self, index: int) -> str:
         """Frame kind at display ``index``."""
         return "P" if index % self.intra_period else "I"
+
+    def kinds(self, frames: int) -> list[str]:
+        """Kinds of the frames of a training clip, in coding order."""
+        return [self.kind(index) for index in range(frames)]
+
+    def with_intra_period(self, intra_period: int) -> "LowDelay":
+        """The same structure with another intra period."""
+        return LowDelay(intra_period)
+
+    def describe(self) -> dict[str, Any]:
+        """Name and parameters, as a bitstream's header says them."""
+        return {"name": "low_delay", "intra_period": self.intra_period}
 
     def unroll(
         self,
@@ -38,8 +56,6 @@ class LowDelay:
     ) -> Iterator[FrameCoding]:
         """Code ``(B, T, 3, H, W)`` frame by frame, handing the decoded state on.
 
-        A frame whose kind trains nothing is coded as in test: rounded, without gradient.
-
         Args:
             codec: The codec.
             clip: Frames in [0, 1], sides multiples of the codec's stride.
@@ -48,39 +64,23 @@ class LowDelay:
             detach: Cut the gradient between a frame and its reference.
             checkpointing: Recompute each frame's activations in the backward pass.
             motion_only: Code motion alone (see :meth:`VideoCodec.code_frame`).
+
+        Yields:
+            Codings in coding order, each with its display index.
         """
         state = None
-        size = tuple(clip.shape[-2:])
         for index, frame in enumerate(clip.unbind(1)):
-            kind = self.kind(index)
-            if not (torch.is_grad_enabled() and codec.trains(kind)):
-                with torch.no_grad():
-                    still = Estimate(training=False, keep_maps=stream.keep_maps)
-                    coding = codec.code_frame(kind, frame, state, still, rate, size, motion_only)
-                    stream.maps.update(still.maps)
-            elif checkpointing:
-                args = (kind, frame, state, stream, rate, size, motion_only)
-                coding = checkpoint(codec.code_frame, *args, use_reentrant=False)
-            else:
-                coding = codec.code_frame(kind, frame, state, stream, rate, size, motion_only)
-            state = {k: v.detach() for k, v in coding.state.items()} if detach else coding.state
-            yield coding
+            coding = estimate_frame(codec, self.kind(index), frame, state, stream, rate, checkpointing, motion_only)
+            state = detached(coding.state) if detach else coding.state
+            yield replace(coding, index=index)
 
     @torch.inference_mode()
     def encode(self, codec: VideoCodec, frames: Iterable[Tensor], rate: Rate) -> Iterator[EncodedFrame]:
         """Encode ``(1, 3, H, W)`` frames one at a time."""
         state = None
         for index, frame in enumerate(frames):
-            kind, (height, width) = self.kind(index), frame.shape[-2:]
-            padded = pad(frame, codec.stride)
-            stream = Write()
-            coding = codec.code_frame(kind, padded, state, stream, rate, tuple(padded.shape[-2:]))
-            state = coding.state
-            yield EncodedFrame(
-                packet=Packet(kind, index, stream.payload()),
-                frame=coding.frame[..., :height, :width].clamp(0, 1),
-                bits={name: float(bits.sum()) for name, bits in coding.bits.items()},
-            )
+            encoded, state = write_frame(codec, self.kind(index), index, frame, state, rate)
+            yield encoded
 
     @torch.inference_mode()
     def decode(
@@ -88,21 +88,6 @@ class LowDelay:
     ) -> Iterator[Tensor]:
         """Decode packets one at a time to ``(1, 3, H, W)`` frames of ``size``."""
         state = None
-        padded = padded_size(size, codec.stride)
         for packet in packets:
-            stream = Read(packet.payload)
-            coding = codec.code_frame(packet.kind, None, state, stream, rate, padded)
-            stream.finish()
-            state = coding.state
-            yield coding.frame[..., : size[0], : size[1]].clamp(0, 1)
-
-
-def padded_size(size: tuple[int, int], stride: int) -> tuple[int, int]:
-    """``size`` rounded up to multiples of ``stride``."""
-    return -(-size[0] // stride) * stride, -(-size[1] // stride) * stride
-
-
-def pad(frame: Tensor, stride: int) -> Tensor:
-    """Extend ``(B, C, H, W)`` right and down to multiples of ``stride`` by replicating the border."""
-    height, width = padded_size(tuple(frame.shape[-2:]), stride)
-    return F.pad(frame, (0, width - frame.shape[-1], 0, height - frame.shape[-2]), mode="replicate")
+            frame, state = read_frame(codec, packet, state, size, rate)
+            yield frame

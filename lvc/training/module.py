@@ -9,7 +9,7 @@ from torch import Tensor
 from lvc.codec import ClipCoding, FrameCoding, Rate, VideoCodec
 from lvc.config.run import RunConfig
 from lvc.entropy.streams import Estimate
-from lvc.structures.low_delay import pad
+from lvc.structures.frame import pad
 from lvc.training.base import StageBase
 from lvc.training.losses import RateDistortionLoss
 from lvc.training.stages import motion_only
@@ -54,9 +54,9 @@ class StageModule(StageBase):
             checkpointing=self.stage.checkpointing,
             motion_only=self.motion_only,
         )
-        for coding, target in zip(codings, clip.unbind(1), strict=True):
+        for coding in codings:
             if self.codec.trains(coding.kind):
-                yield coding, target
+                yield coding, clip[:, coding.index]
 
     def _step(self, optimizer: Any, frames: list[tuple[FrameCoding, Tensor]], rate: Rate) -> None:
         codings, targets = zip(*frames, strict=True)

@@ -77,7 +77,7 @@ def _check_hardware(options: TrainerConfig) -> None:
 
 
 def _check_kinds(codec: VideoCodec, stage: StageConfig, key: str) -> None:
-    kinds = dict.fromkeys(codec.structure.kind(i) for i in range(stage.frames))
+    kinds = dict.fromkeys(codec.structure.kinds(stage.frames))
     trained = [k for k in kinds if set(codec.kind_parts[k]) & set(stage.train)]
     if not trained:
         parts = ", ".join(stage.train)

@@ -15,7 +15,7 @@ from lvc.config.feasible import MS_SSIM_SIDE
 from lvc.config.run import AnchorConfig
 from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
-from lvc.structures.low_delay import pad
+from lvc.structures.frame import pad
 from lvc.training.losses import RateDistortionLoss, distortion, psnr
 from lvc.training.pictures import panel
 from lvc.training.report import log_metrics, log_pictures
@@ -27,7 +27,7 @@ class ClipFigures:
 
     Attributes:
         metrics: ``val/...`` figures, means over its frames.
-        panel: ``(3, h, w)`` bytes: original, reconstruction, flow and bits of the last frame, if asked for.
+        panel: ``(3, h, w)`` bytes: original, reconstruction, flow and bits of the frame coded last, if asked for.
     """
 
     metrics: dict[str, float]
@@ -56,19 +56,20 @@ def measure(
     stream = Estimate(training=False, keep_maps=picture)
     rate = loss.rate(1, clip.device)
     padded = pad(frames, codec.stride)[None]
-    decoded, bits, last = [], {}, None
+    decoded, bits, last = {}, {}, None
     for last in codec.structure.unroll(codec, padded, rate, stream, motion_only=motion_only):
-        decoded.append(last.frame[..., :height, :width].float().clamp(0, 1))
+        decoded[last.index] = last.frame[..., :height, :width].float().clamp(0, 1)
         for name, amount in last.bits.items():
             bits.setdefault(name, []).append(float(amount.sum()))
-    target, output = frames[None], torch.stack(decoded, 1)
+    target, output = frames[None], torch.stack([decoded[i] for i in sorted(decoded)], 1)
     metrics = _quality("", output, target, loss)
     split = {f"val/bpp_{name}": sum(b) / (len(frames) * height * width) for name, b in bits.items()}
     metrics |= {"val/bpp": sum(split.values())} | split
     metrics["val/loss"] = loss.lmbda * metrics.pop("distortion") + metrics["val/bpp"]
     if any(name not in last.bits for name in bits):  # predicted frames: the first frame's bits are all a copy costs
         metrics |= _copy(output, target, sum(b[0] for n, b in bits.items() if n not in last.bits), loss)
-    return ClipFigures(metrics, panel(frames[-1], decoded[-1][0], last, stream.maps) if picture else None)
+    at = last.index
+    return ClipFigures(metrics, panel(frames[at], decoded[at][0], last, stream.maps) if picture else None)
 
 
 def _quality(suffix: str, output: Tensor, target: Tensor, loss: RateDistortionLoss) -> dict[str, float]:

@@ -4,7 +4,8 @@ import torch
 from lvc.bitstream.packet import Packet
 from lvc.codec import Rate
 from lvc.entropy.streams import Estimate
-from lvc.structures.low_delay import LowDelay, pad
+from lvc.structures.frame import pad
+from lvc.structures.low_delay import LowDelay
 from tests.conftest import moving_clip, tiny_codec
 
 

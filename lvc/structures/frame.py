@@ -1,0 +1,92 @@
+"""Coding one frame in training, to a packet and from one: what every coding structure does between its frames."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from lvc.bitstream.packet import Packet
+from lvc.codec import EncodedFrame, FrameCoding, Rate, VideoCodec
+from lvc.entropy.streams import Estimate, Read, SymbolStream, Write
+
+
+def estimate_frame(
+    codec: VideoCodec,
+    kind: str,
+    frame: Tensor,
+    state: Any,
+    stream: SymbolStream,
+    rate: Rate,
+    checkpointing: bool = False,
+    motion_only: bool = False,
+) -> FrameCoding:
+    """Code ``(B, 3, H, W)`` in training. A kind that trains nothing is coded as in test: rounded, without gradient.
+
+    Args:
+        codec: The codec.
+        kind: The frame's kind.
+        frame: In [0, 1], sides multiples of the codec's stride.
+        state: What it refers to (see :meth:`VideoCodec.code_frame`).
+        stream: An estimating stream.
+        rate: The rate point.
+        checkpointing: Recompute activations in the backward pass.
+        motion_only: Code motion alone.
+    """
+    size = tuple(frame.shape[-2:])
+    if not (torch.is_grad_enabled() and codec.trains(kind)):
+        with torch.no_grad():
+            still = Estimate(training=False, keep_maps=stream.keep_maps)
+            coding = codec.code_frame(kind, frame, state, still, rate, size, motion_only)
+            stream.maps.update(still.maps)
+            return coding
+    args = (kind, frame, state, stream, rate, size, motion_only)
+    if checkpointing:
+        return checkpoint(codec.code_frame, *args, use_reentrant=False)
+    return codec.code_frame(*args)
+
+
+def write_frame(
+    codec: VideoCodec, kind: str, index: int, frame: Tensor, state: Any, rate: Rate
+) -> tuple[EncodedFrame, dict[str, Any]]:
+    """Code ``(1, 3, h, w)`` of any size to a packet; returns it and the state that later frames refer to."""
+    height, width = frame.shape[-2:]
+    padded, stream = pad(frame, codec.stride), Write()
+    coding = codec.code_frame(kind, padded, state, stream, rate, tuple(padded.shape[-2:]))
+    encoded = EncodedFrame(
+        packet=Packet(kind, index, stream.payload()),
+        frame=coding.frame[..., :height, :width].clamp(0, 1),
+        bits={name: float(bits.sum()) for name, bits in coding.bits.items()},
+    )
+    return encoded, coding.state
+
+
+def read_frame(
+    codec: VideoCodec, packet: Packet, state: Any, size: tuple[int, int], rate: Rate
+) -> tuple[Tensor, dict[str, Any]]:
+    """Decode a packet to ``(1, 3, h, w)`` of ``size``; returns it and the state that later frames refer to.
+
+    Raises:
+        BitstreamError: The payload does not fit what the networks compute.
+    """
+    stream = Read(packet.payload)
+    coding = codec.code_frame(packet.kind, None, state, stream, rate, padded_size(size, codec.stride))
+    stream.finish()
+    return coding.frame[..., : size[0], : size[1]].clamp(0, 1), coding.state
+
+
+def detached(state: dict[str, Any]) -> dict[str, Any]:
+    """A frame's state without the gradient's way back into it."""
+    return {name: value.detach() if isinstance(value, Tensor) else value for name, value in state.items()}
+
+
+def padded_size(size: tuple[int, int], stride: int) -> tuple[int, int]:
+    """``size`` rounded up to multiples of ``stride``."""
+    return -(-size[0] // stride) * stride, -(-size[1] // stride) * stride
+
+
+def pad(frame: Tensor, stride: int) -> Tensor:
+    """Extend ``(B, C, H, W)`` right and down to multiples of ``stride`` by replicating the border."""
+    height, width = padded_size(tuple(frame.shape[-2:]), stride)
+    return F.pad(frame, (0, width - frame.shape[-1], 0, height - frame.shape[-2]), mode="replicate")
