@@ -15,7 +15,7 @@ from lvc.datasets.flow_pairs import item
 from lvc.datasets.synthetic import SyntheticClips
 from lvc.models.spynet import FlowNetwork
 from lvc.motion.warp import warp
-from lvc.structures.low_delay import pad
+from lvc.structures.frame import pad
 from lvc.training.losses import psnr
 from lvc.training.report import log_metrics, log_pictures
 from lvc.training.validation import Validator, gather
