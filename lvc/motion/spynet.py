@@ -64,3 +64,26 @@ def _level(inputs: int, widths: Sequence[int]) -> nn.Sequential:
         for parameter in layers[-2].parameters():
             parameter.mul_(0.01)
     return nn.Sequential(*layers[:-1])
+
+
+def fit_pyramid(weights: dict[str, Tensor], network: SpyNet) -> dict[str, Tensor]:
+    """Weights of another SpyNet, as ``network`` can take them: its finest levels, colour summed to luma.
+
+    A network for luma sees what one for colour sees of grey pictures, so its first layers are sums over colours.
+
+    Args:
+        weights: ``levels.<number>.<layer>.weight`` and ``.bias``, the coarsest level first.
+        network: Whose levels and colours are asked for.
+    """
+    numbered = {tuple(name.split(".")[1:]): tensor for name, tensor in weights.items()}
+    more = max(int(level) for level, *_ in numbered) + 1 - len(network.levels)
+    luma = network.levels[0][0].in_channels == 4
+    fitted = {}
+    for (level, layer, kind), tensor in numbered.items():
+        if int(level) < more:
+            continue
+        if luma and layer == "0" and kind == "weight" and tensor.shape[1] == 8:
+            frame, reference, flow = tensor.split((3, 3, 2), 1)
+            tensor = torch.cat([frame.sum(1, keepdim=True), reference.sum(1, keepdim=True), flow], 1)
+        fitted[f"levels.{int(level) - more}.{layer}.{kind}"] = tensor
+    return fitted
