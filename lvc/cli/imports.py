@@ -3,6 +3,11 @@
     dcvc_tcm          the released P-frame network (258 tensors, every one used); give its intra codec with --intra
     intra_cheng2020   CompressAI's cheng2020_anchor: transforms and hyperprior. Its hyper-synthesis was trained beside
                       an autoregressive model that this codec does not have: train further before coding
+    spynet            the classic flow networks: a folder of .npy files, .t7 files (one per level), or one .pth. They
+                      expect normalised RGB, which is folded into their first layers (--normalised no leaves them as
+                      they are, as DVC and DCVC use them). A codec takes the finest levels of an export; --levels 4
+                      imports the four coarsest networks alone, which those codecs run on the finest scales. Mind
+                      the licence of the files: it goes on to what is trained from them
 
 FILE is read without executing anything in it.
 """
@@ -13,32 +18,68 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``import``."""
-    parser.add_argument("model", metavar="MODEL", choices=["dcvc_tcm", "intra_cheng2020"], help="what FILE holds")
-    parser.add_argument("file", metavar="FILE", type=Path, help="checkpoint (.pth, .pth.tar)")
-    parser.add_argument("out", metavar="OUT", type=Path, help="export to write (.safetensors)")
+    parser.add_argument("model", metavar="MODEL", choices=list(_IMPORTS), help="what FILE holds")
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="checkpoint (.pth, .pth.tar, .npy, .t7)")
+    parser.add_argument("--out", metavar="OUT", type=Path, help="export to write; without it the last FILE is that")
     parser.add_argument("--intra", metavar="EXPORT", type=Path, default=None, help="intra codec for dcvc_tcm")
     parser.add_argument(
         "--compat", choices=["official", "lvc"], default="official", help="entropy tables as released, or ours"
     )
+    parser.add_argument("--normalised", choices=["yes", "no"], default="yes", help="spynet: pictures were normalised")
+    parser.add_argument("--bgr", action="store_true", help="spynet: pictures were BGR")
+    parser.add_argument("--levels", metavar="N", type=int, help="spynet: import the N coarsest networks alone")
 
 
 def run(options: argparse.Namespace) -> None:
     """Import and say what became of the tensors."""
-    from lvc.models.released import read_checkpoint
+    from lvc.errors import UserError
 
-    released = read_checkpoint(options.file)
-    imported = {"dcvc_tcm": _dcvc_tcm, "intra_cheng2020": _intra_cheng2020}[options.model]
-    imported(options, released)
+    if options.out is None:
+        options.out = options.files.pop()
+    if options.out.suffix != ".safetensors" or not options.files:
+        raise UserError(f"{options.out}: give FILE and then OUT, an export (.safetensors), or --out OUT")
+    if options.model != "spynet" and len(options.files) > 1:
+        raise UserError(f"{options.files[1]}: {options.model} is imported from one file")
+    options.file = options.files[0]
+    _IMPORTS[options.model](options)
 
 
-def _dcvc_tcm(options: argparse.Namespace, released: dict) -> None:
+def _spynet(options: argparse.Namespace) -> None:
+    from lvc.config.contract import build
+    from lvc.config.model import ModelConfig
+    from lvc.errors import UserError
+    from lvc.models.build import build_codec
+    from lvc.models.released_flow import coarsest, fold_normalisation, read_spynet, swap_colours
+    from lvc.training.export import save_export
+
+    weights = read_spynet(options.files)
+    levels = 1 + max(int(name.split(".")[1]) for name in weights)
+    if options.levels is not None:
+        if not 1 <= options.levels <= levels:
+            raise UserError(f"--levels: {options.levels}, and there are {levels}")
+        weights, levels = coarsest(weights, options.levels), options.levels
+    if options.normalised == "yes":
+        weights = fold_normalisation(weights, options.bgr)
+    elif options.bgr:
+        weights = swap_colours(weights)
+    widths = [len(weights[f"levels.0.{layer}.weight"]) for layer in (0, 2, 4, 6)]
+    config = build(ModelConfig, {"name": "spynet", "levels": levels, "widths": widths}, str(options.file))
+    network = build_codec(config)
+    _fill(network, {f"flow.{name}": tensor for name, tensor in weights.items()}, options.file, outside="-")
+    facts = {"imported_from": [file.name for file in options.files], "normalised": options.normalised}
+    save_export(options.out, network, config, facts | {"bgr": options.bgr})
+    print(f"{options.out}: {levels} levels with widths {', '.join(map(str, widths))} imported")
+
+
+def _dcvc_tcm(options: argparse.Namespace) -> None:
     import dataclasses
 
     from lvc.config.dcvc_tcm import DCVCTCMConfig
     from lvc.models.build import build_codec
-    from lvc.models.released import dcvc_tcm_weights
+    from lvc.models.released import dcvc_tcm_weights, read_checkpoint
     from lvc.training.export import load_export, load_parts, save_export
 
+    released = read_checkpoint(options.file)
     config = DCVCTCMConfig(name="dcvc_tcm", compat=options.compat)
     if options.intra:
         config = dataclasses.replace(config, intra=load_export(options.intra).config)
@@ -52,13 +93,14 @@ def _dcvc_tcm(options: argparse.Namespace, released: dict) -> None:
         print("  its intra codec is untrained: give one with --intra, or train with model.intra.weights=EXPORT")
 
 
-def _intra_cheng2020(options: argparse.Namespace, released: dict) -> None:
+def _intra_cheng2020(options: argparse.Namespace) -> None:
     from lvc.config.intra import IntraCheng2020Config
     from lvc.errors import UserError
     from lvc.models.build import build_codec
-    from lvc.models.released import cheng2020_weights
+    from lvc.models.released import cheng2020_weights, read_checkpoint
     from lvc.training.export import save_export
 
+    released = read_checkpoint(options.file)
     weights = cheng2020_weights(released)
     if "g_a.6.weight" not in weights:
         raise UserError(f"{options.file}: no cheng2020_anchor checkpoint: it has no tensor 'g_a.6.weight'")
@@ -96,3 +138,6 @@ def _fill(codec, weights: dict, path: Path, outside: str) -> None:
     with torch.no_grad():
         for name, tensor in weights.items():
             own[name].copy_(tensor)
+
+
+_IMPORTS = {"dcvc_tcm": _dcvc_tcm, "intra_cheng2020": _intra_cheng2020, "spynet": _spynet}

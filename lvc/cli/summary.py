@@ -87,7 +87,7 @@ def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, float]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from lvc.codec import Rate
+    from lvc.codec import Rate, VideoCodec
     from lvc.entropy.streams import Estimate
 
     class Reading(Estimate):
@@ -100,6 +100,10 @@ def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, float]:
 
     codec = codec.to("meta")
     frame = torch.zeros(1, 3, *size, device="meta")
+    if not isinstance(codec, VideoCodec):  # a flow network, which only an encoder runs
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            codec(frame, frame)
+        return {"encoder": counter.get_total_flops() / 2, "decoder": 0.0}
     kind = list(codec.kind_parts)[-1]
     found = {}
     with torch.no_grad():

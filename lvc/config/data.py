@@ -100,6 +100,8 @@ class SyntheticConfig:
     """Largest relative change of brightness from one frame to the next."""
     first: int = Field(0, ge=0)
     """Number of the first scene, so that training and validation differ."""
+    cache: bool = False
+    """Keep drawn pairs in memory (a flow network's small sets only)."""
     augment: AugmentConfig = AugmentConfig()
     """Augmentation in training."""
 

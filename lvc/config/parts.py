@@ -1,5 +1,6 @@
 """Parts that several models are configured with: coding structure, entropy coding, motion estimation."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -78,5 +79,31 @@ class SpyNetConfig:
     """Levels of the flow pyramid."""
     widths: tuple[int, int, int, int] = (32, 64, 32, 16)
     """Channels between the five 7x7 convolutions of a level."""
+    pretrained: bool = False
+    """Start from the weights that come with the package (docs/flow.md)."""
     weights: str | None = None
-    """Export whose flow network starts this one."""
+    """Export whose flow network starts this one: a codec's, or one of `model=spynet`."""
+
+    def __post_init__(self):
+        if self.pretrained and self.weights:
+            raise ConfigError("weights", "pretrained=true has weights already; give one or the other")
+        if self.pretrained and not shipped_flow(self.widths).is_file():
+            have = " and ".join(str(list(widths)) for widths in shipped_widths())
+            raise ConfigError(
+                "pretrained", f"no weights come with the package for widths {list(self.widths)}; for {have}"
+            )
+
+
+FLOW_WEIGHTS = Path(__file__).parents[1] / "motion" / "weights"
+"""Folder of the flow networks that come with the package."""
+
+
+def shipped_flow(widths: tuple[int, ...]) -> Path:
+    """The export of the package's flow network with these widths (where there is one)."""
+    return FLOW_WEIGHTS / f"spynet_{'_'.join(map(str, widths))}.safetensors"
+
+
+def shipped_widths() -> list[tuple[int, ...]]:
+    """Widths of the flow networks that come with the package, the widest first."""
+    found = (path.stem.split("_")[1:] for path in FLOW_WEIGHTS.glob("spynet_*.safetensors"))
+    return sorted((tuple(map(int, widths)) for widths in found), reverse=True)

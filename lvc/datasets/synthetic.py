@@ -22,6 +22,7 @@ class SyntheticClips:
 
     def __init__(self, config: SyntheticConfig):
         self.config = config
+        self._pairs: dict[tuple[int, int, int], Pair] = {}
 
     def __len__(self) -> int:
         return self.config.clips
@@ -57,7 +58,13 @@ class SyntheticClips:
 
     def pair(self, index: int, t: int, reference: int) -> Pair:
         """Frames ``reference`` and ``t``, with the true flow from the latter to the former."""
-        return self.scene(index).pair(t, reference)
+        key = index, t, reference
+        if key in self._pairs:
+            return self._pairs[key]
+        pair = self.scene(index).pair(t, reference)
+        if self.config.cache:
+            self._pairs[key] = pair
+        return pair
 
     def scene(self, index: int) -> Scene:
         """The scene of a clip."""

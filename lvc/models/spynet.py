@@ -47,6 +47,10 @@ class FlowNetwork(nn.Module):
         levels = self.flow.levels[count - 1 - coarsest : count - finest]
         return self.flow.pyramid(self.see(frame), self.see(reference), levels)
 
+    def describe(self) -> dict[str, tuple[int, int]]:
+        """No latents."""
+        return {}
+
 
 def luma(frames: Tensor) -> Tensor:
     """BT.601 luma ``(..., 1, H, W)`` of RGB ``(..., 3, H, W)``."""

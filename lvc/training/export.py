@@ -15,15 +15,17 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from lvc.codec import VideoCodec
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
+from lvc.config.parts import shipped_flow
 from lvc.entropy.priors import EntropyModel
 from lvc.entropy.tables import CodingTables
 from lvc.errors import UserError
 from lvc.models.build import build_codec
+from lvc.motion.spynet import SpyNet, fit_pyramid
 
 FORMAT = "lvc-export-1"
 
@@ -62,7 +64,15 @@ def save_export(path: Path | str, codec: VideoCodec, config: Any, provenance: di
         tensors |= {f"tables.{name}.{key}": t for key, t in model.tables.tensors.items()}
     for module in was_training:
         module.training = True
-    header = {"format": FORMAT, "config": asdict(config), "provenance": provenance}
+    return write_export(path, tensors, {"format": FORMAT, "config": asdict(config), "provenance": provenance})
+
+
+def write_export(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Path:
+    """Write an export from what :func:`read_export` reads, complete or not at all.
+
+    Raises:
+        UserError: If the path cannot be written.
+    """
     metadata = {"lvc": json.dumps(header, default=str), "digest": _digest(tensors, header["config"])}
     part = path.with_name(f".{path.name}.part")
     try:
@@ -77,8 +87,13 @@ def save_export(path: Path | str, codec: VideoCodec, config: Any, provenance: di
     return path
 
 
-def load_export(path: Path | str, device: str = "cpu") -> Export:
+def load_export(path: Path | str, device: str = "cpu", codec_only: bool = True) -> Export:
     """Load a codec, ready to code.
+
+    Args:
+        path: The export.
+        device: Where it goes.
+        codec_only: Refuse a network that codes nothing.
 
     Raises:
         UserError: No such file, not an export, or damaged (names the file), or a device that is not there.
@@ -87,6 +102,8 @@ def load_export(path: Path | str, device: str = "cpu") -> Export:
     header, digest, tensors = read_export(path)
     config = build(ModelConfig, header["config"], f"{path}: model")
     codec = build_codec(config)
+    if codec_only and not isinstance(codec, VideoCodec):
+        raise UserError(f"{path}: is a flow network ({config.name}), no codec; codecs start from it with flow.weights")
     weights = {n.removeprefix("weights."): t for n, t in tensors.items() if n.startswith("weights.")}
     try:
         codec.load_state_dict(weights)
@@ -141,6 +158,8 @@ def load_parts(codec: VideoCodec, path: Path | str, parts: Sequence[str] = ()) -
     """
     header, _, tensors = read_export(path)
     weights = {n.removeprefix("weights."): t for n, t in tensors.items() if n.startswith("weights.")}
+    if header["config"]["name"] == "spynet":
+        weights = _flow_weights(weights, codec)
     if header["config"]["name"].startswith("intra_") and "intra" not in codec.state_dict() and len(codec.parts) > 1:
         weights = {f"intra.{name}": tensor for name, tensor in weights.items()}
     loaded = []
@@ -163,15 +182,31 @@ def load_parts(codec: VideoCodec, path: Path | str, parts: Sequence[str] = ()) -
     return loaded
 
 
-def load_starting_weights(codec: VideoCodec, config: Any) -> None:
-    """Load what ``model.weights``, ``model.intra.weights`` and ``model.flow.weights`` name."""
-    for path, parts in (
-        (getattr(config, "weights", None), ()),
-        (getattr(getattr(config, "intra", None), "weights", None), ("intra",)),
-        (getattr(getattr(config, "flow", None), "weights", None), ("flow",)),
+def load_starting_weights(codec: VideoCodec, config: Any) -> dict[str, str]:
+    """Load what ``model.weights``, ``model.intra.weights``, ``model.flow.weights`` and ``model.flow.pretrained`` name.
+
+    Returns:
+        The digest of every export that was loaded, by its option, for the provenance of what becomes of it.
+    """
+    loaded = {}
+    flow = getattr(config, "flow", None)
+    for option, path, parts in (
+        ("model.weights", getattr(config, "weights", None), ()),
+        ("model.intra.weights", getattr(getattr(config, "intra", None), "weights", None), ("intra",)),
+        ("model.flow.weights", getattr(flow, "weights", None), ("flow",)),
+        ("model.flow.pretrained", shipped_flow(flow.widths) if getattr(flow, "pretrained", False) else None, ("flow",)),
     ):
         if path:
             load_parts(codec, path, parts)
+            loaded[option] = read_export(path)[1]
+    return loaded
+
+
+def _flow_weights(weights: dict[str, Tensor], codec: nn.Module) -> dict[str, Tensor]:
+    """A flow network's weights under the names, and in the shapes, that they have in ``codec``."""
+    own = {name.removeprefix("flow."): tensor for name, tensor in weights.items()}
+    networks = {name: module for name, module in codec.named_modules() if isinstance(module, SpyNet)}
+    return {f"{at}.{name}": t for at, net in networks.items() for name, t in fit_pyramid(own, net).items()}
 
 
 def _move(codec: VideoCodec, device: str) -> None:

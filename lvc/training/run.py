@@ -168,12 +168,14 @@ class Run:
         """The weights a run begins or goes on with; a running stage's checkpoint comes over them."""
         if self.state.stages:
             last = list(self.state.stages.values())[-1]
-            self.codec.load_state_dict(load_export(self.folder / last["export"]).codec.state_dict())
+            trained = load_export(self.folder / last["export"], codec_only=False)
+            self.codec.load_state_dict(trained.codec.state_dict())
+            self.provenance["started_from"] = trained.info["provenance"].get("started_from", {})
             return
         if self.config.init_from:
             load_parts(self.codec, self.config.init_from)
         # after it, so that a rate point that starts from its neighbour's export still gets an intra codec of its own
-        load_starting_weights(self.codec, self.config.model)
+        self.provenance["started_from"] = load_starting_weights(self.codec, self.config.model)
         self._note_untrained_intra()
 
     def _note_untrained_intra(self) -> None:
