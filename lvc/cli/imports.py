@@ -1,6 +1,7 @@
 """Import released weights into an export.
 
     dcvc_tcm          the released P-frame network (258 tensors, every one used); give its intra codec with --intra
+    b_canf            a released B-frame network, without its own intra codec: give ours with --intra
     intra_cheng2020   CompressAI's cheng2020_anchor: transforms and hyperprior. Its hyper-synthesis was trained beside
                       an autoregressive model that this codec does not have: train further before coding
 
@@ -9,16 +10,22 @@ FILE is read without executing anything in it.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``import``."""
-    parser.add_argument("model", metavar="MODEL", choices=["dcvc_tcm", "intra_cheng2020"], help="what FILE holds")
+    parser.add_argument(
+        "model", metavar="MODEL", choices=["b_canf", "dcvc_tcm", "intra_cheng2020"], help="what FILE holds"
+    )
     parser.add_argument("file", metavar="FILE", type=Path, help="checkpoint (.pth, .pth.tar)")
     parser.add_argument("out", metavar="OUT", type=Path, help="export to write (.safetensors)")
-    parser.add_argument("--intra", metavar="EXPORT", type=Path, default=None, help="intra codec for dcvc_tcm")
+    parser.add_argument("--intra", metavar="EXPORT", type=Path, default=None, help="intra codec for the network")
     parser.add_argument(
-        "--compat", choices=["official", "lvc"], default="official", help="entropy tables as released, or ours"
+        "--compat",
+        choices=["official", "lvc"],
+        default="official",
+        help="dcvc_tcm: entropy tables as released, or ours",
     )
 
 
@@ -27,27 +34,41 @@ def run(options: argparse.Namespace) -> None:
     from lvc.models.released import read_checkpoint
 
     released = read_checkpoint(options.file)
-    imported = {"dcvc_tcm": _dcvc_tcm, "intra_cheng2020": _intra_cheng2020}[options.model]
+    imported = {"b_canf": _b_canf, "dcvc_tcm": _dcvc_tcm, "intra_cheng2020": _intra_cheng2020}[options.model]
     imported(options, released)
 
 
-def _dcvc_tcm(options: argparse.Namespace, released: dict) -> None:
-    import dataclasses
+def _b_canf(options: argparse.Namespace, released: dict) -> None:
+    from lvc.config.b_canf import BCANFConfig
+    from lvc.models.released_b_canf import b_canf_weights
 
+    weights = b_canf_weights(released, options.file)
+    _inter(options, BCANFConfig(name="b_canf", clamp_references=False), weights, len(weights))
+
+
+def _dcvc_tcm(options: argparse.Namespace, released: dict) -> None:
     from lvc.config.dcvc_tcm import DCVCTCMConfig
-    from lvc.models.build import build_codec
     from lvc.models.released import dcvc_tcm_weights
-    from lvc.training.export import load_export, load_parts, save_export
 
     config = DCVCTCMConfig(name="dcvc_tcm", compat=options.compat)
+    _inter(options, config, dcvc_tcm_weights(released, options.file), len(released))
+
+
+def _inter(options: argparse.Namespace, config: Any, weights: dict, count: int) -> None:
+    """Export a network of inter frames, over the intra codec that is given or an untrained one."""
+    import dataclasses
+
+    from lvc.models.build import build_codec
+    from lvc.training.export import load_export, load_parts, save_export
+
     if options.intra:
         config = dataclasses.replace(config, intra=load_export(options.intra).config)
     codec = build_codec(config)
-    _fill(codec, dcvc_tcm_weights(released, options.file), options.file, outside="intra.")
+    _fill(codec, weights, options.file, outside="intra.")
     if options.intra:
         load_parts(codec, options.intra, ("intra",))
-    save_export(options.out, codec, config, {"imported_from": options.file.name, "tensors": len(released)})
-    print(f"{options.out}: {len(released)} tensors of {options.file.name} imported")
+    save_export(options.out, codec, config, {"imported_from": options.file.name, "tensors": count})
+    print(f"{options.out}: {count} tensors of {options.file.name} imported")
     if not options.intra:
         print("  its intra codec is untrained: give one with --intra, or train with model.intra.weights=EXPORT")
 
