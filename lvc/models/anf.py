@@ -5,7 +5,7 @@ Two additive steps. With ``x`` the signal, ``c`` the condition, ``A_i`` and ``S_
     encode   z = A_0(x, c)    x' = x - S_0(z)    y = z + A_1(x', c)    x'' = x' - S_1(y^)
     decode   x' = c + S_1(y^)    z = y^ - A_1(x', c)    x = x' + S_0(z)
 
-The decoder puts ``c`` where the encoder had ``x''``; training draws them together (:attr:`AnfCoding.condition_error`).
+The decoder puts ``c`` where the encoder had ``x''``; training draws them together (:attr:`AnfCoding.end`).
 """
 
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ class AnfCoding:
     Attributes:
         signal: Decoded, ``(B, C, H, W)`` in float32.
         bits: ``(B,)`` bits by stream name.
-        condition_error: ``(B,)`` mean squared distance of ``x''`` to the condition; ``None`` when reading.
+        end: ``x''``, ``(B, C, H, W)``, which the condition stands in for; ``None`` when reading.
     """
 
     signal: Tensor
     bits: dict[str, Tensor]
-    condition_error: Tensor | None
+    end: Tensor | None
 
 
 class ConditionalAnf(nn.Module):
@@ -87,8 +87,7 @@ class ConditionalAnf(nn.Module):
         decoded = decoded + self.synthesis[0](z, frame_type).float()
         if self.enhancement is not None:
             decoded = self.enhancement(decoded, frame_type).float()
-        error = None if rest is None else (rest - step - condition).square().mean((1, 2, 3))
-        return AnfCoding(decoded, bits, error)
+        return AnfCoding(decoded, bits, None if rest is None else rest - step)
 
     def _encode(self, x: Tensor, condition: Tensor, frame_type: Tensor) -> tuple[Tensor, Tensor]:
         """The latent, and what the first step leaves of the signal."""

@@ -12,7 +12,6 @@ or where this framework does otherwise:
 * Training is unpublished: the distortions that a stage may weigh are those of CANF-VC, its P-frame ancestor.
 """
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -23,7 +22,7 @@ from lvc.config.b_canf import BCANFConfig
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
 from lvc.layers.adaptation import adaptations, one_hot, without_adaptations
-from lvc.models.anf import AnfCoding, ConditionalAnf
+from lvc.models.anf import ConditionalAnf
 from lvc.motion.prediction import MotionPrediction
 from lvc.motion.spynet import SpyNet
 from lvc.motion.synthesis import FrameSynthesis
@@ -102,9 +101,11 @@ class BCANF(VideoCodec):
             distortions["decoded_motion"] = _warping_error(frame, references, flows)
         decoded = prediction
         if not motion_only:
-            coding = self.frame.code(frame, prediction.clamp(0, 1), self._frame_type(kind), stream)
+            condition = prediction.clamp(0, 1)
+            coding = self.frame.code(frame, condition, self._frame_type(kind), stream)
             decoded, bits = coding.signal, bits | coding.bits
-            distortions |= _condition_error(coding, "frame_condition")
+            if torch.is_grad_enabled():
+                distortions["frame_condition"] = _error(coding.end, condition)
         handed_on = decoded.clamp(0, 1) if self.clamp_references or motion_only else decoded
         state = {"frame": handed_on, "order": order}
         return FrameCoding(kind, decoded, bits, prediction, flows[0], state, distortions)
@@ -136,11 +137,23 @@ class BCANF(VideoCodec):
         condition = torch.cat([predicted[0], turn * predicted[1]], 1)
         coding = self.motion.code(signal, condition, self._frame_type(kind), stream)
         decoded = coding.signal[..., :height, :width]
-        distortions = _condition_error(coding, "motion_condition")
+        distortions = {}
         if torch.is_grad_enabled():
-            distortions["estimated_motion"] = _warping_error(frame, (first, second), flows)
-            distortions["predicted_motion"] = _warping_error(frame, (first, second), predicted, power=1)
+            end = coding.end[:, :2], turn * coding.end[:, 2:]
+            distortions = self._motion_distortions(frame, (first, second), flows, predicted, end)
         return (decoded[:, :2], turn * decoded[:, 2:]), coding.bits, distortions
+
+    @staticmethod
+    def _motion_distortions(
+        frame: Tensor, references: Pair, estimated: Pair, predicted: Pair, end: Pair
+    ) -> dict[str, Tensor]:
+        """What stages may weigh of motion before it is decoded; ``end`` is what the motion codec's flow leaves."""
+        pairs = zip(references, end, predicted, strict=True)
+        return {
+            "estimated_motion": _warping_error(frame, references, estimated),
+            "predicted_motion": _warping_error(frame, references, predicted, power=1),
+            "motion_condition": sum(_error(warp(r, e), warp(r, p)) for r, e, p in pairs) / 2,
+        }
 
     def estimate(self, kind: str, frame: Tensor, references: Pair) -> Pair:
         """Flows from ``frame`` to both references; sides are multiples of the flow network's."""
@@ -174,11 +187,11 @@ class BCANF(VideoCodec):
         return self.intra.describe() | self.motion.describe() | self.frame.describe()
 
 
-def _condition_error(coding: AnfCoding, name: str) -> dict[str, Tensor]:
-    return {} if coding.condition_error is None else {name: coding.condition_error}
-
-
-def _warping_error(frame: Tensor, references: Sequence[Tensor], flows: Sequence[Tensor], power: int = 2) -> Tensor:
+def _warping_error(frame: Tensor, references: Pair, flows: Pair, power: int = 2) -> Tensor:
     """``(B,)`` mean error of the references as ``flows`` warp them, absolute or squared."""
-    errors = [(warp(r, f) - frame).abs().pow(power).mean((1, 2, 3)) for r, f in zip(references, flows, strict=True)]
-    return sum(errors) / len(errors)
+    return sum(_error(warp(r, f), frame, power) for r, f in zip(references, flows, strict=True)) / 2
+
+
+def _error(one: Tensor, other: Tensor, power: int = 2) -> Tensor:
+    """``(B,)`` mean of a power of the difference."""
+    return (one - other).abs().pow(power).mean((1, 2, 3))

@@ -155,7 +155,7 @@ def test_references_are_sorted_by_their_distance_from_an_intra_frame():
 def test_turned_flows_come_back_as_they_were():
     """Coded without loss, both flows are what was estimated, whatever sign they were coded with."""
     codec = tiny_codec()
-    codec.motion.code = lambda x, *_: type("Coding", (), {"signal": x, "bits": {}, "condition_error": None})
+    codec.motion.code = lambda x, *_: type("Coding", (), {"signal": x, "bits": {}, "end": None})
     frame, past, future = moving_clip(3, 64, 64).unbind(1)
     for kind, references in (("b", (past, future)), ("P", (past, past))):
         with torch.no_grad():
