@@ -2,7 +2,7 @@
 
 OUT's suffix decides: .mkv is lossless (FFV1), .mp4 plays anywhere, .y4m is raw 4:4:4, anything else is a folder of PNG
 frames. The export is looked for where it was last used and beside the bitstream; --model names it. Of a damaged
-bitstream the frames before the damage are still written.
+bitstream the frames that do not need what is damaged are still written.
 """
 
 import argparse
@@ -42,4 +42,4 @@ def run(options: argparse.Namespace) -> None:
             damage = error
     print(f"{options.target}: {count} frames {header.width}x{header.height} at {float(header.fps):g} fps")
     if damage:
-        raise BitstreamError(f"{damage}; the {count} frames before it are in {options.target}")
+        raise BitstreamError(f"{damage}; the {count} frames that can be decoded are in {options.target}")

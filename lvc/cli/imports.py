@@ -1,6 +1,7 @@
 """Import released weights into an export.
 
     dcvc_tcm          the released P-frame network (258 tensors, every one used); give its intra codec with --intra
+    b_canf            a released B-frame network, without its own intra codec: give ours with --intra
     intra_cheng2020   CompressAI's cheng2020_anchor: transforms and hyperprior. Its hyper-synthesis was trained beside
                       an autoregressive model that this codec does not have: train further before coding
     spynet            the classic flow networks: a folder of .npy files, .t7 files (one per level), or one .pth. They
@@ -14,6 +15,7 @@ FILE is read without executing anything in it.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,9 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", choices=list(_IMPORTS), help="what FILE holds")
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="checkpoint (.pth, .pth.tar, .npy, .t7)")
     parser.add_argument("--out", metavar="OUT", type=Path, help="export to write; without it the last FILE is that")
-    parser.add_argument("--intra", metavar="EXPORT", type=Path, default=None, help="intra codec for dcvc_tcm")
+    parser.add_argument("--intra", metavar="EXPORT", type=Path, default=None, help="intra codec for the network")
     parser.add_argument(
-        "--compat", choices=["official", "lvc"], default="official", help="entropy tables as released, or ours"
+        "--compat",
+        choices=["official", "lvc"],
+        default="official",
+        help="dcvc_tcm: entropy tables as released, or ours",
     )
     parser.add_argument("--normalised", choices=["yes", "no"], default="yes", help="spynet: pictures were normalised")
     parser.add_argument("--bgr", action="store_true", help="spynet: pictures were BGR")
@@ -71,24 +76,39 @@ def _spynet(options: argparse.Namespace) -> None:
     print(f"{options.out}: {levels} levels with widths {', '.join(map(str, widths))} imported")
 
 
-def _dcvc_tcm(options: argparse.Namespace) -> None:
-    import dataclasses
+def _b_canf(options: argparse.Namespace) -> None:
+    from lvc.config.b_canf import BCANFConfig
+    from lvc.models.released import read_checkpoint
+    from lvc.models.released_b_canf import b_canf_weights
 
+    weights = b_canf_weights(read_checkpoint(options.file), options.file)
+    _inter(options, BCANFConfig(name="b_canf", clamp_references=False), weights, len(weights))
+
+
+def _dcvc_tcm(options: argparse.Namespace) -> None:
     from lvc.config.dcvc_tcm import DCVCTCMConfig
-    from lvc.models.build import build_codec
     from lvc.models.released import dcvc_tcm_weights, read_checkpoint
-    from lvc.training.export import load_export, load_parts, save_export
 
     released = read_checkpoint(options.file)
     config = DCVCTCMConfig(name="dcvc_tcm", compat=options.compat)
+    _inter(options, config, dcvc_tcm_weights(released, options.file), len(released))
+
+
+def _inter(options: argparse.Namespace, config: Any, weights: dict, count: int) -> None:
+    """Export a network of inter frames, over the intra codec that is given or an untrained one."""
+    import dataclasses
+
+    from lvc.models.build import build_codec
+    from lvc.training.export import load_export, load_parts, save_export
+
     if options.intra:
         config = dataclasses.replace(config, intra=load_export(options.intra).config)
     codec = build_codec(config)
-    _fill(codec, dcvc_tcm_weights(released, options.file), options.file, outside="intra.")
+    _fill(codec, weights, options.file, outside="intra.")
     if options.intra:
         load_parts(codec, options.intra, ("intra",))
-    save_export(options.out, codec, config, {"imported_from": options.file.name, "tensors": len(released)})
-    print(f"{options.out}: {len(released)} tensors of {options.file.name} imported")
+    save_export(options.out, codec, config, {"imported_from": options.file.name, "tensors": count})
+    print(f"{options.out}: {count} tensors of {options.file.name} imported")
     if not options.intra:
         print("  its intra codec is untrained: give one with --intra, or train with model.intra.weights=EXPORT")
 
@@ -140,4 +160,4 @@ def _fill(codec, weights: dict, path: Path, outside: str) -> None:
             own[name].copy_(tensor)
 
 
-_IMPORTS = {"dcvc_tcm": _dcvc_tcm, "intra_cheng2020": _intra_cheng2020, "spynet": _spynet}
+_IMPORTS = {"b_canf": _b_canf, "dcvc_tcm": _dcvc_tcm, "intra_cheng2020": _intra_cheng2020, "spynet": _spynet}

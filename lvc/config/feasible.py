@@ -59,8 +59,13 @@ def _check_loss(key: str, stage: StageConfig, model: Any) -> None:
     loss = stage.loss
     if not (loss.distortion or loss.rate):
         raise ConfigError(key, "has no term that weighs anything, so the stage would learn nothing")
-    if "prediction" in loss.distortion and not {"flow", "motion"} <= set(model.PARTS):
-        raise ConfigError(f"{key}.distortion.prediction", f"{model.name} predicts no frame; choices are: frame")
+    predicted = ("prediction", *getattr(model, "DISTORTIONS", ())) if {"flow", "motion"} <= set(model.PARTS) else ()
+    for term in loss.distortion:
+        if term not in ("frame", *predicted):
+            choices = ", ".join(("frame", *predicted))
+            raise ConfigError(
+                f"{key}.distortion.{term}", f"{model.name} has no such distortion; choices are: {choices}"
+            )
     for stream in loss.rate:
         if stream not in model.STREAMS:
             choices = ", ".join(model.STREAMS)

@@ -1,7 +1,8 @@
 """Every model that can be configured. Torch-free, so that a mistake is answered at once.
 
 A model's contract has five constants: ``PARTS`` that a stage may train, ``STREAMS`` whose bits it may weigh, the
-``STRIDE`` that crops are multiples of, the ``CODEC`` that is built from it, and a ``SUMMARY`` of one line.
+``STRIDE`` that crops are multiples of, the ``CODEC`` that is built from it, and a ``SUMMARY`` of one line. A model with
+distortions beside those of frame and prediction names them in ``DISTORTIONS``.
 """
 
 from functools import reduce
@@ -10,12 +11,14 @@ from typing import Annotated
 
 from pydantic import Field
 
+from lvc.config.b_canf import BCANFConfig
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.config.intra import IntraCheng2020Config
 from lvc.config.mastc_vc import MASTCVCConfig
 from lvc.config.spynet import SpyNetModelConfig
 
 MODELS: dict[str, type] = {
+    "b_canf": BCANFConfig,
     "dcvc_tcm": DCVCTCMConfig,
     "intra_cheng2020": IntraCheng2020Config,
     "spynet": SpyNetModelConfig,

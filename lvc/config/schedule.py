@@ -11,8 +11,11 @@ from lvc.config.contract import ConfigError, contract
 class StageLossConfig:
     """The terms of a stage's loss: distortions weighted by lambda, plus rates in bits per pixel."""
 
-    distortion: dict[Literal["frame", "prediction"], float] = Field(default_factory=lambda: {"frame": 1.0})
-    """Weight of each distortion: of the decoded frame, of the motion-compensated prediction (always MSE)."""
+    distortion: dict[str, float] = Field(default_factory=lambda: {"frame": 1.0})
+    """Weight of each distortion: of the decoded `frame`, of the motion-compensated `prediction` (always MSE), and
+    of what else the model has."""
+    kinds: dict[str, float] = Field(default_factory=dict)
+    """Weight of the distortions of frames of each kind (`P`, `B`, `b`); 1 for kinds that are not named."""
     rate: dict[str, float] = Field(default_factory=dict)
     """Weight of each stream's bits, by stream name."""
     metric: Literal["mse", "ms_ssim"] | None = None

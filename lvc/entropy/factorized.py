@@ -32,13 +32,18 @@ class BottleneckPrior(ChannelModel):
 
     Its quantiles stay as they are: the medians fix the rounding grid, so training and coding round alike, and the
     support of the coding tables is solved from the density when tables are made. No auxiliary loss is needed.
+
+    Args:
+        channels: Channels of the latent.
+        likelihood_bound: Smallest probability the estimate gives a symbol.
+        filters: Widths of the density's hidden layers.
     """
 
-    def __init__(self, channels: int, likelihood_bound: float = 1e-9):
+    def __init__(self, channels: int, likelihood_bound: float = 1e-9, filters: tuple[int, ...] = (3, 3, 3, 3)):
         from compressai.entropy_models import EntropyBottleneck
 
         super().__init__(channels, likelihood_bound)
-        self.bottleneck = EntropyBottleneck(channels)
+        self.bottleneck = EntropyBottleneck(channels, filters=filters)
         self.bottleneck.quantiles.requires_grad_(False)
 
     def logits(self, x: Tensor) -> Tensor:

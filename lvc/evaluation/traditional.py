@@ -55,11 +55,12 @@ def measure_traditional(
     """
     reading, encoding, decoding = Stopwatch(), Stopwatch(), Stopwatch()
     packets = list(encoding.over(_encode(config, point, source, target, reading)))
-    _check_structure(config, [intra for intra, _ in packets[:-1]], protocol.intra_period)
+    # in display order: packets of B frames come after those that they refer to
+    _check_structure(config, [intra for _, intra, _ in sorted(packets[:-1])], protocol.intra_period)
     frames = decoding.over(_decode(target, source))
     quality, crop = compare_frames(source, frames, protocol.metrics, config.encoder)
     return Measurement(
-        bytes=sum(size for _, size in packets),
+        bytes=sum(size for *_, size in packets),
         file_bytes=target.stat().st_size,
         stream_bits={},
         seconds={"encode": encoding.seconds - reading.seconds, "decode": decoding.seconds},
@@ -70,8 +71,8 @@ def measure_traditional(
 
 def _encode(
     config: TraditionalConfig, point: float, source: Source, target: Path, reading: Stopwatch
-) -> Iterator[tuple[bool, int]]:
-    """Encode frame by frame; yields (is intra, bytes) per packet, then once for the parameter sets."""
+) -> Iterator[tuple[int, bool, int]]:
+    """Encode frame by frame; yields (time, is intra, bytes) per packet, then once for the parameter sets."""
     try:
         av.codec.Codec(config.encoder, "w")
     except ValueError:  # what PyAV's error for an unknown codec is
@@ -84,10 +85,10 @@ def _encode(
         for frame in chain(_to_yuv(reading.over(source.frames()), source), [None]):
             for packet in _packets(config, stream, frame):
                 for kept in strip.filter(packet) if strip else [packet]:
-                    size, intra = kept.size, kept.is_keyframe
+                    time, intra, size = kept.pts, kept.is_keyframe, kept.size
                     container.mux(kept)
-                    yield intra, size
-        yield False, len(stream.codec_context.extradata or b"")
+                    yield time, intra, size
+        yield -1, False, len(stream.codec_context.extradata or b"")
 
 
 def _packets(config: TraditionalConfig, stream: av.VideoStream, frame: av.VideoFrame | None) -> list[av.Packet]:

@@ -43,7 +43,7 @@ class RateDistortionLoss:
     def __init__(self, stage: StageLossConfig, default: LossConfig):
         self.metric = stage.metric or default.metric
         self.lmbda = stage.lmbda or default.lmbda
-        self.distortions, self.rates = stage.distortion, stage.rate
+        self.distortions, self.rates, self.kinds = stage.distortion, stage.rate, stage.kinds
 
     def rate(self, batch: int, device: torch.device | str) -> Rate:
         """The rate point of every clip of a batch."""
@@ -69,14 +69,19 @@ class RateDistortionLoss:
             bpp = {name: bits.float() / pixels for name, bits in coding.bits.items()}
             distortions = sum(w * self._distortion(d, coding, target) for d, w in self.distortions.items() if w)
             rates = sum(w * bpp[name] for name, w in self.rates.items() if name in bpp)
-            loss = (rate.lmbda[:, None] * distortions + rates).mean()
+            lmbda = rate.lmbda[:, None]
+            if self.kinds:
+                lmbda = lmbda * lmbda.new_tensor([self.kinds.get(kind, 1.0) for kind in coding.kinds])
+            loss = (lmbda * distortions + rates).mean()
         return loss, self._terms(loss, coding, target, bpp)
 
     def _distortion(self, what: str, coding: ClipCoding, target: Tensor) -> Tensor:
         if what == "frame":
             return distortion(self.metric, coding.frames, target)
+        if what in coding.distortions:
+            return coding.distortions[what]
         if coding.predictions is None:
-            raise UserError("loss.distortion.prediction: a trained frame has no motion-compensated prediction")
+            raise UserError(f"loss.distortion.{what}: a trained frame has no motion-compensated prediction")
         return mse(coding.predictions, target)
 
     @torch.no_grad()

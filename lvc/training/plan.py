@@ -82,7 +82,10 @@ def _check_kinds(codec: VideoCodec, stage: StageConfig, key: str) -> None:
     if not trained:
         parts = ", ".join(stage.train)
         raise ConfigError(f"{key}.frames", f"no frame among {stage.frames} is coded with {parts}: nothing would train")
-    if stage.loss.distortion.get("prediction") and "I" in trained:
+    for kind in stage.loss.kinds:
+        if kind not in codec.kind_parts:
+            raise ConfigError(f"{key}.loss.kinds.{kind}", f"no frame kind; choices are: {', '.join(codec.kind_parts)}")
+    if set(stage.loss.distortion) - {"frame"} and "I" in trained:
         raise ConfigError(
             f"{key}.loss.distortion", "intra frames have no prediction: train intra in a stage of its own"
         )

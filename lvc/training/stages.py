@@ -67,7 +67,10 @@ def _copy(codec: VideoCodec, action: ActionConfig, option: str) -> None:
 
 def motion_only(stage: StageConfig) -> bool:
     """Whether a stage asks for nothing beyond motion: then frames are not coded, and the prediction stands for them."""
-    return set(stage.loss.distortion) == {"prediction"} and all(s.startswith("motion") for s in stage.loss.rate)
+    terms, streams = stage.loss.distortion, stage.loss.rate
+    return (
+        bool(terms) and not any(t.startswith("frame") for t in terms) and all(s.startswith("motion") for s in streams)
+    )
 
 
 def build_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig, lr: float) -> torch.optim.Optimizer:

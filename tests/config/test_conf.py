@@ -12,10 +12,15 @@ from lvc.config.run import LoggerConfig, RunConfig, TrainerConfig, build_run
 from lvc.config.schedule import StageConfig
 
 SCHEDULES = {
+    "b_canf": ["b_canf_progressive", "b_canf_short"],
     "dcvc_tcm": ["tcm_progressive", "tcm_short", "single_stage"],
     "intra_cheng2020": ["intra", "intra_short"],
 }
-LOSSES = {"dcvc_tcm": ["mse", "ms_ssim"], "intra_cheng2020": ["intra_mse", "intra_ms_ssim"]}
+LOSSES = {
+    "b_canf": ["mse", "ms_ssim"],
+    "dcvc_tcm": ["mse", "ms_ssim"],
+    "intra_cheng2020": ["intra_mse", "intra_ms_ssim"],
+}
 DATASETS = ["folder", "vimeo90k", "synthetic"]
 
 
@@ -62,11 +67,11 @@ def test_every_group_is_offered():
     assert inner.isdisjoint(mine)
 
 
-@pytest.mark.parametrize("model", ["dcvc_tcm", "intra_cheng2020"])
+@pytest.mark.parametrize("model", ["b_canf", "dcvc_tcm", "intra_cheng2020"])
 def test_a_model_brings_its_schedule_and_its_loss(model):
     run = run_of(f"model={model}")
     assert run.schedule.name == SCHEDULES[model][0]
-    assert run.loss.lmbda == {"dcvc_tcm": 1024, "intra_cheng2020": 1626}[model]
+    assert run.loss.lmbda == {"b_canf": 1024, "dcvc_tcm": 1024, "intra_cheng2020": 1626}[model]
 
 
 def test_tiny_is_the_same_model_with_fewer_channels():
@@ -96,7 +101,9 @@ def test_yaml_and_contract_have_the_same_defaults():
     assert run.trainer == TrainerConfig()
     assert run.logger == LoggerConfig()
     assert run.dataset == FolderConfig(name="folder", path=run.dataset.path)
-    assert run_of("model=dcvc_tcm").model == type(run.model)(name="dcvc_tcm")
+    for model in ("b_canf", "dcvc_tcm"):
+        made = run_of(f"model={model}").model
+        assert made == type(made)(name=model)
     base = compose("train", ["+stage@schedule.stages.more=base"])["schedule"]["stages"]["more"]
     said = {"train", "epochs", "loss"}
     assert StageConfig(train=("flow",), epochs=1, loss={}) == StageConfig(

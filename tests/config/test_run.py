@@ -55,19 +55,19 @@ MISTAKES = {
     "schedule.start_at=joints": "schedule.start_at: 'joints' is not in order; choices are: mv_dist,",
     "schedule.start_at=joint schedule.stop_after=mv_dist": "schedule.stop_after: 'mv_dist' comes before start_at",
     "schedule.order=[joint,joints]": "schedule.order: 'joints' is not a stage; choices are:",
-    "schedule=null": "schedule: 'null' is not one of intra,",
+    "schedule=null": "schedule: 'null' is not one of ",
     "loss.lmbda=-1": "loss.lmbda: input should be greater than 0, got -1",
     "loss.lmbda=high": "loss.lmbda: input should be a valid number",
-    "model=dcvc_tmc": "model: 'dcvc_tmc' is not one of dcvc_tcm, intra_cheng2020; did you mean 'dcvc_tcm'?",
+    "model=dcvc_tmc": "model: 'dcvc_tmc' is not one of ",
     "size=huge": "size: 'huge' is not one of full, tiny",
-    "experiment=dcvc": "experiment: 'dcvc' is not one of dcvc_tcm_msssim,",
+    "experiment=dcvc": "experiment: 'dcvc' is not one of ",
     "modle=dcvc_tcm": "modle: unknown option; did you mean 'model'? choices are: anchor,",
     "model.contexts=4": "model.contexts: 4 contexts need as many levels, and levels is 3",
     "model.channels=30": "model.channels: input should be a multiple of 4, got 30",
     "dataset.name=video": "dataset.name: 'video' is not one of 'folder', 'synthetic', 'vimeo90k'",
     "model=intra_cheng2020 schedule=tcm_short": "schedule.stages.mv_dist.train: intra_cheng2020 has no part 'flow'",
     "model=intra_cheng2020 schedule.stages.intra.loss.distortion.prediction=1": (
-        "schedule.stages.intra.loss.distortion.prediction: intra_cheng2020 predicts no frame"
+        "schedule.stages.intra.loss.distortion.prediction: intra_cheng2020 has no such distortion; choices are: frame"
     ),
     "schedule.stages.rec_dist.loss.distortion.frame=0": (
         "schedule.stages.rec_dist.loss: has no term that weighs anything"

@@ -53,6 +53,18 @@ def test_an_intra_frame_in_the_wrong_place_is_refused(source, tmp_path):
         measure_traditional(encoder("x264"), 30, source, protocol(intra_period=3), tmp_path / "v.mkv")
 
 
+def test_b_frames_come_back_in_display_order(source, tmp_path):
+    composed = OmegaConf.merge(
+        OmegaConf.load(CONF / "evaluate.yaml"), {"protocol": {"intra_period": 4}, "preset": "ultrafast"}
+    )
+    options = OmegaConf.to_container(composed.traditional, resolve=True)["x265_ra"]
+    result = measure_traditional(build(TraditionalConfig, options), 10, source, protocol(), tmp_path / "v.mkv")
+    assert min(result.quality.psnr) > 30
+    with av.open(str(tmp_path / "v.mkv")) as container:
+        times = [packet.pts for packet in container.demux(video=0) if packet.pts is not None]
+    assert times != sorted(times)  # there are B frames
+
+
 def test_an_unknown_encoder_is_named(source, tmp_path):
     with pytest.raises(UserError, match="no encoder 'libnone'"):
         measure_traditional(encoder("x264", encoder="libnone"), 30, source, protocol(), tmp_path / "v.mkv")

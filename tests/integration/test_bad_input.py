@@ -76,7 +76,7 @@ def test_frames_before_the_damage_are_written(tmp_path, tiny_export, coded, kept
     (tmp_path / "b.lvc").write_bytes(data)
     done = lvc("decode", "b.lvc", target, "--model", tiny_export, cwd=tmp_path)
     word = "truncated in" if damage == "truncated" else "is damaged"
-    assert_refused(done, "b.lvc: ", word, f"packet {kept}", f"the {kept} frames before it are in {target}")
+    assert_refused(done, "b.lvc: ", word, f"packet {kept}", f"the {kept} frames that can be decoded are in {target}")
     frames = list(VideoReader(tmp_path / target))
     assert len(frames) == kept
     assert all(np.array_equal(a, b) for a, b in zip(frames, coded[1], strict=False))
