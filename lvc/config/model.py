@@ -14,12 +14,14 @@ from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.config.intra import IntraCheng2020Config
 from lvc.config.mastc_vc import MASTCVCConfig
 from lvc.config.spynet import SpyNetModelConfig
+from lvc.config.pwave import PWaveConfig
 
 MODELS: dict[str, type] = {
     "dcvc_tcm": DCVCTCMConfig,
     "intra_cheng2020": IntraCheng2020Config,
     "spynet": SpyNetModelConfig,
     "mastc_vc": MASTCVCConfig,
+    "pwave": PWaveConfig,
 }
 
 ModelConfig = Annotated[reduce(or_, MODELS.values()), Field(discriminator="name")]
