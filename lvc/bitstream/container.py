@@ -42,6 +42,7 @@ class Header:
         q: Quality index of a variable-rate model.
         threads: CPU threads the encoder computed with: sums are split among threads, so a decoder takes as many.
         build: What the encoder computed with; named when a decoder gets out of step.
+        layers: Layers of every packet. The last ones may be left out, and each that is halves the picture.
     """
 
     model: str
@@ -54,6 +55,7 @@ class Header:
     q: float | None = None
     threads: int = 1
     build: str = ""
+    layers: int = 1
 
 
 def write_header(file: BinaryIO, header: Header) -> int:

@@ -1,6 +1,6 @@
 """The unit of a bitstream: one coded frame, and the layers its payload may have."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import BinaryIO
 
@@ -38,6 +38,15 @@ def split_layers(payload: bytes) -> list[bytes]:
         length = read_varint(file, f"layer {len(layers)}")
         layers.append(exactly(file, length, f"layer {len(layers)}"))
     return layers
+
+
+def cut(packet: Packet, layers: int) -> Packet:
+    """A packet of layers with no more than the first so many of them.
+
+    Raises:
+        BitstreamError: If its payload has no whole layers.
+    """
+    return replace(packet, payload=join_layers(split_layers(packet.payload)[:layers]))
 
 
 def varint(value: int) -> bytes:

@@ -13,8 +13,8 @@ from pydantic import Field
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.config.intra import IntraCheng2020Config
 from lvc.config.mastc_vc import MASTCVCConfig
-from lvc.config.spynet import SpyNetModelConfig
 from lvc.config.pwave import PWaveConfig
+from lvc.config.spynet import SpyNetModelConfig
 
 MODELS: dict[str, type] = {
     "dcvc_tcm": DCVCTCMConfig,

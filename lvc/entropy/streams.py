@@ -124,7 +124,6 @@ class Read(SymbolStream):
 
     Args:
         payload: Bytes of one packet, already verified by its checksum.
-        layers: Layers to read at most, of a payload that has several.
 
     Raises:
         BitstreamError: If the payload is no whole number of coder words.
@@ -132,10 +131,9 @@ class Read(SymbolStream):
 
     reads = True
 
-    def __init__(self, payload: bytes, layers: int | None = None):
+    def __init__(self, payload: bytes):
         super().__init__()
-        self._payload, self._decoder = payload, None
-        self._most, self._layers = layers, None
+        self._payload, self._decoder, self._layers = payload, None, None
 
     def layer(self) -> bool:
         """See :meth:`SymbolStream.layer`.
@@ -144,7 +142,7 @@ class Read(SymbolStream):
             BitstreamError: If the layer before did not end where its symbols did, or the payload has no whole layers.
         """
         if self._layers is None:
-            self._layers = iter(split_layers(self._payload)[: self._most])
+            self._layers = iter(split_layers(self._payload))
         self.finish()
         layer = next(self._layers, None)
         self._decoder = None if layer is None else _decoder(layer)

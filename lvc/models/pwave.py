@@ -49,6 +49,7 @@ class PWave(VideoCodec):
     def __init__(self, config: PWaveConfig):
         super().__init__()
         self.config = config
+        self.qualities, self.spatial_levels = config.qualities, config.levels
         self.structure = LowDelay(config.structure.intra_period)
         self.coder = PlaneCoder(config, ScaleLaw("laplace", config.entropy.likelihood_bound))
 
@@ -83,7 +84,7 @@ class PWave(VideoCodec):
         """Quality indices ``(B,)`` of a rate point."""
         if rate.q is not None:
             return rate.q
-        return torch.full((batch,), (self.config.qualities - 1) / 2, device=next(self.parameters()).device)
+        return torch.full((batch,), (self.qualities - 1) / 2, device=next(self.parameters()).device)
 
     def to_planes(self, frame: Tensor) -> Tensor:
         """``(B, 3, H, W)`` RGB in [0, 1] to planes in 0 ... 255."""
