@@ -4,13 +4,14 @@ import argparse
 import sys
 
 from lvc import __version__
-from lvc.cli import decode, encode, imports, info, models, summary
+from lvc.cli import cut, decode, encode, imports, info, models, summary
 from lvc.errors import UserError
 from lvc.startup import prepare
 
 COMMANDS = {
     "encode": encode,
     "decode": decode,
+    "cut": cut,
     "info": info,
     "models": models,
     "summary": summary,

@@ -123,6 +123,12 @@ class VideoCodec(nn.Module, ABC):
     stride: int
     """Frame sides are padded to multiples of this at the codec's edge."""
 
+    qualities: int | None = None
+    """Quality indices of a variable-rate codec: q is any number from 0 to one less."""
+
+    spatial_levels: int = 0
+    """Times that the decoded picture can be halved by leaving out the last layers of every packet."""
+
     structure: "LowDelay | HierarchicalB"
 
     kind_parts: dict[str, tuple[str, ...]]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lvc.bitstream.container import Header, open_bitstream, write_end, write_header, write_packet
+from lvc.bitstream.packet import cut
 from lvc.codec import EncodedFrame, Rate
 from lvc.errors import BitstreamError, UserError
 from lvc.training.export import Export
@@ -21,6 +23,7 @@ def encode_video(
     fps: Fraction,
     colour: str = "bt601",
     intra_period: int | None = None,
+    q: float | None = None,
 ) -> Iterator[EncodedFrame]:
     """Encode frames to ``target``; the file has its final name only when the last frame is in it.
 
@@ -31,12 +34,14 @@ def encode_video(
         fps: Frames per second.
         colour: YUV matrix that RGB was made with.
         intra_period: Frames from one intra frame to the next; ``None`` takes the model's.
+        q: Quality index of a variable-rate model, ``None`` for the middle one.
 
     Yields:
         Every encoded frame with the reconstruction a decoder will make. Nothing happens until it is iterated.
 
     Raises:
-        UserError: No frame at all, frames of unlike size, or a path that cannot be written.
+        UserError: No frame at all, frames of unlike size, a quality that the model does not have, or a path that cannot
+            be written.
     """
     target = Path(target)
     if target.is_dir():
@@ -44,6 +49,7 @@ def encode_video(
     codec = export.codec
     if intra_period is not None:
         codec.structure = codec.structure.with_intra_period(intra_period)
+    q = _quality(export, q)
     part = target.with_name(f".{target.name}.part")
     try:
         file = part.open("wb")
@@ -52,9 +58,9 @@ def encode_video(
     try:
         with file:
             count = 0
-            for encoded in codec.encode(_of_one_size(_on_device(frames, codec)), Rate()):
+            for encoded in codec.encode(_of_one_size(_on_device(frames, codec)), _rate(codec, q)):
                 if count == 0:
-                    write_header(file, _header(export, encoded.frame, fps, colour))
+                    write_header(file, _header(export, encoded.frame, fps, colour, q))
                 write_packet(file, encoded.packet)
                 count += 1
                 yield encoded
@@ -68,10 +74,16 @@ def encode_video(
         part.unlink(missing_ok=True)
 
 
-def decode_video(source: Path | str, export: Export) -> Iterator[Tensor]:
+def decode_video(source: Path | str, export: Export, spatial_level: int | None = None) -> Iterator[Tensor]:
     """Decode a file frame by frame to ``(1, 3, H, W)`` RGB in [0, 1].
 
+    Args:
+        source: The bitstream.
+        export: The codec.
+        spatial_level: How often the picture is halved, where packets have layers; ``None`` for the largest there is.
+
     Raises:
+        UserError: For a level that the stream does not have.
         BitstreamError: Not ours, of another model, damaged or truncated; after the last good frame where there is one.
     """
     with open_bitstream(source) as (header, packets):
@@ -81,10 +93,13 @@ def decode_video(source: Path | str, export: Export) -> Iterator[Tensor]:
                 f"encoded with export {header.digest.hex()} of {header.model}, not with "
                 f"{export.info['path']} ({digest.hex()} of {export.info['model']})"
             )
+        layers = _layers(header, export.codec.spatial_levels + 1, spatial_level)
+        if layers < header.layers:
+            packets = (cut(packet, layers) for packet in packets)
         threads, build = torch.get_num_threads(), _build(export.codec)
         torch.set_num_threads(header.threads)
         try:
-            yield from export.codec.decode(packets, (header.height, header.width), Rate())
+            yield from export.codec.decode(packets, (header.height, header.width), _rate(export.codec, header.q))
         except BitstreamError as error:
             note = f" (encoded with {header.build}, and this is {build})" if header.build != build else ""
             raise BitstreamError(f"{error}{note}") from None
@@ -92,7 +107,65 @@ def decode_video(source: Path | str, export: Export) -> Iterator[Tensor]:
             torch.set_num_threads(threads)
 
 
-def _header(export: Export, frame: Tensor, fps: Fraction, colour: str) -> Header:
+def cut_video(source: Path | str, target: Path | str, spatial_level: int) -> None:
+    """Copy a bitstream without the layers that a smaller picture needs not; no network runs.
+
+    Args:
+        source: The bitstream.
+        target: Where the smaller one goes, complete or not at all.
+        spatial_level: How often the picture is halved, from what ``source`` holds.
+
+    Raises:
+        UserError: For a level that the stream does not have, or a path that cannot be written.
+        BitstreamError: If ``source`` is no bitstream, or damaged.
+    """
+    part = Path(target).with_name(f".{Path(target).name}.part")
+    try:
+        with open_bitstream(source) as (header, packets), part.open("wb") as file:
+            layers = _layers(header, header.layers, spatial_level)
+            write_header(file, replace(header, layers=layers))
+            count = 0
+            for packet in packets:
+                write_packet(file, cut(packet, layers))
+                count += 1
+            write_end(file, count)
+        os.replace(part, target)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror})") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _layers(header: Header, largest: int, spatial_level: int | None) -> int:
+    """Layers to decode for a spatial level, where ``largest`` layers hold the whole picture."""
+    if spatial_level is None:
+        return header.layers
+    layers = largest - spatial_level
+    if not 1 <= layers <= header.layers:
+        have = f"levels {largest - header.layers} to {largest - 1}" if header.layers > 1 else "a single one"
+        raise UserError(f"spatial level {spatial_level}: the stream has {have}")
+    return layers
+
+
+def _quality(export: Export, q: float | None) -> float | None:
+    """The quality index to code with."""
+    count = export.codec.qualities
+    if count is None:
+        if q is not None:
+            raise UserError(f"q {q:g}: {export.config.name} has a single rate, that of its export")
+        return None
+    if q is None:
+        return (count - 1) / 2
+    if not 0 <= q <= count - 1:
+        raise UserError(f"q {q:g}: {export.config.name} has qualities 0 to {count - 1}")
+    return float(q)
+
+
+def _rate(codec: torch.nn.Module, q: float | None) -> Rate:
+    return Rate() if q is None else Rate(q=torch.tensor([q], device=next(codec.parameters()).device))
+
+
+def _header(export: Export, frame: Tensor, fps: Fraction, colour: str, q: float | None) -> Header:
     return Header(
         model=export.config.name,
         digest=bytes.fromhex(export.info["digest"])[:8],
@@ -101,6 +174,8 @@ def _header(export: Export, frame: Tensor, fps: Fraction, colour: str) -> Header
         fps=Fraction(fps),
         colour=colour,
         structure=export.codec.structure.describe(),
+        q=q,
+        layers=export.codec.spatial_levels + 1,
         threads=torch.get_num_threads(),
         build=_build(export.codec),
     )

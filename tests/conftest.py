@@ -67,6 +67,42 @@ def tiny_codec(seed: int = 0, **changes):
     return codec
 
 
+def tiny_pwave(seed: int = 0, **changes):
+    """A pWave++ that codes a frame in milliseconds, and whose networks do something."""
+    from lvc.models.build import build_codec
+
+    torch.manual_seed(seed)
+    codec = build_codec(tiny_pwave_config(**changes)).eval()
+    with torch.no_grad():
+        for module in codec.coder.context.modules():
+            if isinstance(module, torch.nn.Conv2d) and module.out_channels == 2:
+                module.weight.mul_(3)
+        for network in (step.network for step in codec.coder.wavelet.lifting.steps.values()):
+            torch.nn.init.normal_(network.last.weight, std=0.02)
+        if not codec.config.lossless:
+            torch.nn.init.normal_(codec.coder.post.last.weight, std=0.02)
+    return codec
+
+
+def tiny_pwave_config(**changes):
+    """Its configuration."""
+    from lvc.config.contract import build
+    from lvc.config.model import ModelConfig
+
+    base = {
+        "name": "pwave",
+        "size": "tiny",
+        "context_channels": 4,
+        "memory_channels": 3,
+        "ll_channels": 6,
+        "post_channels": 4,
+        "post_blocks": 1,
+        "lifting": {"channels": 4},
+        "step_start": [0.03, 0.2],
+    }
+    return build(ModelConfig, {**base, **changes})
+
+
 @pytest.fixture(scope="session")
 def tiny_export(tmp_path_factory) -> Path:
     """An export of the small codec."""

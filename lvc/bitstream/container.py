@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import msgpack
 
-from lvc.bitstream.packet import Packet
+from lvc.bitstream.packet import Packet, exactly, read_varint, varint
 from lvc.errors import BitstreamError
 
 MAGIC = b"LVC"
@@ -42,6 +42,7 @@ class Header:
         q: Quality index of a variable-rate model.
         threads: CPU threads the encoder computed with: sums are split among threads, so a decoder takes as many.
         build: What the encoder computed with; named when a decoder gets out of step.
+        layers: Layers of every packet. The last ones may be left out, and each that is halves the picture.
     """
 
     model: str
@@ -54,6 +55,7 @@ class Header:
     q: float | None = None
     threads: int = 1
     build: str = ""
+    layers: int = 1
 
 
 def write_header(file: BinaryIO, header: Header) -> int:
@@ -75,11 +77,11 @@ def read_header(file: BinaryIO) -> Header:
     if start[3:] != bytes([VERSION]):
         found = start[3] if len(start) == 4 else "none"
         raise BitstreamError(f"format version {found}, and this build reads version {VERSION}")
-    (length,) = struct.unpack("<H", _exactly(file, 2, "the header"))
+    (length,) = struct.unpack("<H", exactly(file, 2, "the header"))
     if length > MAX_HEADER:
         raise BitstreamError(f"damaged header: it claims {length} bytes")
-    body = _exactly(file, length, "the header")
-    if _exactly(file, 4, "the header") != _crc(body):
+    body = exactly(file, length, "the header")
+    if exactly(file, 4, "the header") != _crc(body):
         raise BitstreamError("damaged header: its checksum does not match")
     header = Header(*msgpack.unpackb(body))
     if not (0 < header.height <= MAX_SIDE and 0 < header.width <= MAX_SIDE):
@@ -119,7 +121,7 @@ def file_header(source: Path | str) -> Header:
 
 def write_packet(file: BinaryIO, packet: Packet) -> int:
     """Append a packet; returns the bytes written."""
-    body = packet.kind.encode() + _varint(packet.index) + _varint(len(packet.payload)) + packet.payload
+    body = packet.kind.encode() + varint(packet.index) + varint(len(packet.payload)) + packet.payload
     return file.write(body + _crc(body))
 
 
@@ -138,13 +140,13 @@ def read_packets(file: BinaryIO) -> Iterator[Packet]:
     while True:
         what = f"packet {count}"
         start = file.tell()
-        kind = _exactly(file, 1, what)
-        index, length = _read_varint(file, what), _read_varint(file, what)
-        payload = _exactly(file, length, what)
+        kind = exactly(file, 1, what)
+        index, length = read_varint(file, what), read_varint(file, what)
+        payload = exactly(file, length, what)
         end = file.tell()
         file.seek(start)
         body = file.read(end - start)
-        if _exactly(file, 4, what) != _crc(body):
+        if exactly(file, 4, what) != _crc(body):
             raise BitstreamError(f"{what} is damaged: its checksum does not match")
         packet = Packet(kind.decode("ascii", "replace"), index, payload)
         if packet.kind == END:
@@ -157,30 +159,3 @@ def read_packets(file: BinaryIO) -> Iterator[Packet]:
 
 def _crc(body: bytes) -> bytes:
     return struct.pack("<I", zlib.crc32(body))
-
-
-def _exactly(file: BinaryIO, count: int, what: str) -> bytes:
-    data = file.read(count)
-    if len(data) != count:
-        raise BitstreamError(f"truncated in {what}, at byte {file.tell()}")
-    return data
-
-
-def _varint(value: int) -> bytes:
-    """Seven bits a byte, low ones first, the top bit set while more follow."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _read_varint(file: BinaryIO, what: str) -> int:
-    value = 0
-    for shift in range(0, 35, 7):
-        (byte,) = _exactly(file, 1, what)
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value
-    raise BitstreamError(f"{what} is damaged: a length that never ends")

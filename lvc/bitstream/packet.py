@@ -1,6 +1,10 @@
-"""The unit of a bitstream: one coded frame."""
+"""The unit of a bitstream: one coded frame, and the layers its payload may have."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import BinaryIO
+
+from lvc.errors import BitstreamError
 
 
 @dataclass(frozen=True)
@@ -16,3 +20,59 @@ class Packet:
     kind: str
     index: int
     payload: bytes
+
+
+def join_layers(layers: list[bytes]) -> bytes:
+    """A payload of several layers: each with its length, so that the last ones can be cut off."""
+    return b"".join(varint(len(layer)) + layer for layer in layers)
+
+
+def split_layers(payload: bytes) -> list[bytes]:
+    """The layers that a payload (still) has.
+
+    Raises:
+        BitstreamError: If a layer is not whole.
+    """
+    file, layers = BytesIO(payload), []
+    while file.tell() < len(payload):
+        length = read_varint(file, f"layer {len(layers)}")
+        layers.append(exactly(file, length, f"layer {len(layers)}"))
+    return layers
+
+
+def cut(packet: Packet, layers: int) -> Packet:
+    """A packet of layers with no more than the first so many of them.
+
+    Raises:
+        BitstreamError: If its payload has no whole layers.
+    """
+    return replace(packet, payload=join_layers(split_layers(packet.payload)[:layers]))
+
+
+def varint(value: int) -> bytes:
+    """Seven bits a byte, low ones first, the top bit set while more follow."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def read_varint(file: BinaryIO, what: str) -> int:
+    """The inverse of :func:`varint`; ``what`` is named in the message of a BitstreamError."""
+    value = 0
+    for shift in range(0, 35, 7):
+        (byte,) = exactly(file, 1, what)
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value
+    raise BitstreamError(f"{what} is damaged: a length that never ends")
+
+
+def exactly(file: BinaryIO, count: int, what: str) -> bytes:
+    """``count`` bytes, or a BitstreamError that names ``what``."""
+    data = file.read(count)
+    if len(data) != count:
+        raise BitstreamError(f"truncated in {what}, at byte {file.tell()}")
+    return data

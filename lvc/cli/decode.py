@@ -6,6 +6,7 @@ bitstream the frames that do not need what is damaged are still written.
 """
 
 import argparse
+from itertools import chain
 from pathlib import Path
 
 
@@ -14,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="IN.lvc", type=Path, help="bitstream")
     parser.add_argument("target", metavar="OUT", type=Path, help=".mkv, .mp4, .y4m or a folder for PNG frames")
     parser.add_argument("--model", metavar="EXPORT", type=Path, default=None, help="export that encoded it")
+    parser.add_argument("--spatial-level", type=int, default=None, help="halve the picture so often (layered streams)")
     parser.add_argument("--device", default="cpu", help="device to compute on; the kind that encoded")
 
 
@@ -30,16 +32,17 @@ def run(options: argparse.Namespace) -> None:
     header = file_header(options.source)
     path = options.model or find(header.digest, options.source)
     export = load_export(path, options.device)
+    frames = decode_video(options.source, export, options.spatial_level)
+    first = next(frames)
+    height, width = first.shape[-2:]
     count, damage = 0, None
-    with VideoWriter(options.target, (header.height, header.width), header.fps, header.colour) as writer:
+    with VideoWriter(options.target, (height, width), header.fps, header.colour) as writer:
         try:
-            for frame in decode_video(options.source, export):
+            for frame in chain([first], frames):
                 writer.write(to_bytes(frame))
                 count += 1
         except BitstreamError as error:
-            if not count:
-                raise
             damage = error
-    print(f"{options.target}: {count} frames {header.width}x{header.height} at {float(header.fps):g} fps")
+    print(f"{options.target}: {count} frames {width}x{height} at {float(header.fps):g} fps")
     if damage:
         raise BitstreamError(f"{damage}; the {count} frames that can be decoded are in {options.target}")

@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="OUT.lvc", type=Path, help="bitstream to write")
     parser.add_argument("--model", metavar="EXPORT", type=Path, required=True, help="export of the codec")
     parser.add_argument("--intra-period", type=int, default=None, help="frames between intra frames (the model's)")
+    parser.add_argument("--q", type=float, default=None, help="quality of a variable-rate codec (the middle one)")
     parser.add_argument("--frames", type=int, default=None, help="encode only the first so many frames")
     parser.add_argument("--matrix", choices=["bt601", "bt709"], default="bt601", help="YUV matrix of untagged files")
     parser.add_argument("--device", default="cpu", help="device to compute on; decode on the same kind")
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
     export = load_export(options.model, options.device)
     frames = (to_tensor(frame) for frame in islice(reader, options.frames))
     info = reader.info
-    coded = encode_video(export, frames, options.target, info.fps, info.matrix, options.intra_period)
+    coded = encode_video(export, frames, options.target, info.fps, info.matrix, options.intra_period, options.q)
     bits: dict[str, float] = {}
     count = 0
     for encoded in coded:

@@ -30,14 +30,18 @@ def run(options: argparse.Namespace) -> None:
 
 def _bitstream(path: Path) -> dict[str, object]:
     from lvc.bitstream.container import open_bitstream
+    from lvc.bitstream.packet import split_layers
     from lvc.errors import BitstreamError
 
     kinds: dict[str, list[int]] = {}
+    layers: list[list[int]] = []
     facts: dict[str, object] = {}
     with open_bitstream(path) as (header, packets):
         try:
             for packet in packets:
                 kinds.setdefault(packet.kind, []).append(len(packet.payload))
+                if header.layers > 1:
+                    layers.append([len(layer) for layer in split_layers(packet.payload)])
         except BitstreamError as error:
             facts["damage"] = f"{path}: {error}"
     frames, size = sum(map(len, kinds.values())), path.stat().st_size
@@ -55,6 +59,8 @@ def _bitstream(path: Path) -> dict[str, object]:
         "payload": f"{sum(map(sum, kinds.values()))} ({', '.join(f'{k} {sum(v)}' for k, v in kinds.items())})",
         "bpp": f"{8 * size / pixels:.5f}",
         "kbit/s": f"{8 * size * float(header.fps) / max(frames, 1) / 1000:.1f}",
+        **({"q": header.q} if header.q is not None else {}),
+        **({"layers": " + ".join(str(sum(sizes)) for sizes in zip(*layers, strict=True)) + " bytes"} if layers else {}),
         **facts,
     }
 

@@ -70,6 +70,8 @@ class EvaluateConfig:
 
     exports: tuple[str, ...] = ()
     """Export files, as paths or globs; each entry's files are rate points."""
+    qualities: tuple[float, ...] = ()
+    """Quality indices at which variable-rate exports are coded, one rate point each; empty takes the middle one."""
     labels: tuple[str, ...] = ()
     """A curve's name for each entry of `exports`; empty names curves by model and size."""
     dataset: DatasetConfig

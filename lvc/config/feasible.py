@@ -40,6 +40,19 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
         raise ConfigError(f"{key}.crop", f"{stage.crop} is too small for MS-SSIM; {MS_SSIM_SIDE} or more, or loss=mse")
 
 
+def check_rates(model: Any, lmbda_max: float | None) -> None:
+    """Check that a range of lambdas is given to a variable-rate model, and to no other.
+
+    Raises:
+        ConfigError: If not.
+    """
+    variable = hasattr(model, "qualities")
+    if variable and lmbda_max is None:
+        raise ConfigError("loss.lmbda_max", f"{model.name} has {model.qualities} qualities; say lambda at the highest")
+    if lmbda_max is not None and not variable:
+        raise ConfigError("loss.lmbda_max", f"{model.name} has a single rate, that of loss.lmbda; use null")
+
+
 def check_parts(key: str, stage: StageConfig, model: str, parts: tuple[str, ...]) -> None:
     """Check that a stage names only ``parts`` of the model.
 

@@ -15,6 +15,7 @@ from lvc.config.b_canf import BCANFConfig
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.config.intra import IntraCheng2020Config
 from lvc.config.mastc_vc import MASTCVCConfig
+from lvc.config.pwave import PWaveConfig
 from lvc.config.spynet import SpyNetModelConfig
 
 MODELS: dict[str, type] = {
@@ -23,6 +24,7 @@ MODELS: dict[str, type] = {
     "intra_cheng2020": IntraCheng2020Config,
     "spynet": SpyNetModelConfig,
     "mastc_vc": MASTCVCConfig,
+    "pwave": PWaveConfig,
 }
 
 ModelConfig = Annotated[reduce(or_, MODELS.values()), Field(discriminator="name")]

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from lvc.config.contract import ConfigError, build, contract
 from lvc.config.data import DatasetConfig
-from lvc.config.feasible import check_stage
+from lvc.config.feasible import check_rates, check_stage
 from lvc.config.model import ModelConfig
 from lvc.config.schedule import ScheduleConfig
 from lvc.config.spread import merged, spread_all
@@ -22,12 +22,20 @@ class LossConfig:
     """`mse` of RGB in [0, 1], or `ms_ssim` for 1 - MS-SSIM."""
     lmbda: float = Field(1024, gt=0)
     """Weight of the distortion; `loss.choices` lists the paper's."""
+    lmbda_max: float | None = Field(None, gt=0)
+    """Weight of the distortion at the highest quality of a variable-rate model, whose lowest has `lmbda`."""
     choices: tuple[float, ...] = ()
     """The paper's lambda set, for sweeps (`sweep=lambda`); a lambda outside it is allowed."""
     mse_lmbda: float | None = Field(None, gt=0)
     """Lambda of the MSE beside this loss: of motion stages, and of the run that MS-SSIM starts from."""
     ms_ssim_lmbda: float | None = Field(None, gt=0)
     """Lambda of the MS-SSIM beside this loss: of a stage that fine-tunes for it."""
+
+    def __post_init__(self):
+        if self.lmbda_max is not None and self.lmbda_max < self.lmbda:
+            raise ConfigError(
+                "lmbda_max", f"{self.lmbda_max:g} is below lmbda {self.lmbda:g}, that of the lowest quality"
+            )
 
 
 @contract
@@ -94,6 +102,7 @@ def build_run(data: dict[str, Any]) -> RunConfig:
     data = {**data, "schedule": spread_all(data.get("schedule"))}
     try:
         run = build(RunConfig, data)
+        check_rates(run.model, run.loss.lmbda_max)
         for name in run.schedule.running:
             stage, dataset = run.schedule.stages[name], stage_dataset(run, name)
             check_stage(f"schedule.stages.{name}", stage, run.model, dataset, run.loss.metric)

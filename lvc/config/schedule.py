@@ -21,7 +21,7 @@ class StageLossConfig:
     metric: Literal["mse", "ms_ssim"] | None = None
     """Distortion metric of the frame; null takes `loss.metric`."""
     lmbda: float | None = Field(None, gt=0)
-    """Lambda of this stage; null takes `loss.lmbda`."""
+    """Lambda of this stage; null takes `loss.lmbda`. Of a variable-rate model that of q = 0, and the ratio stays."""
 
 
 @contract
@@ -99,6 +99,8 @@ class StageConfig:
     """Fractions of the stage (0 to 1) at which the rate is multiplied by `lr_factor`."""
     lr_factor: float = Field(0.1, gt=0, le=1)
     """What a milestone multiplies the learning rate by."""
+    lr_end: float | None = Field(None, gt=0)
+    """Learning rate at the end, reached along half a cosine after the warm-up; null steps down at `lr_milestones`."""
     warmup_steps: int = Field(0, ge=0)
     """Batches over which the learning rate rises linearly from 0."""
     batch_size: int = Field(4, ge=1)
@@ -129,6 +131,8 @@ class StageConfig:
             raise ConfigError("train", "names no part, so the stage would train nothing")
         if any(not 0 < m < 1 for m in self.lr_milestones):
             raise ConfigError("lr_milestones", f"are fractions between 0 and 1, got {list(self.lr_milestones)}")
+        if self.lr_end is not None and self.lr_milestones:
+            raise ConfigError("lr_end", "a rate along a cosine has no milestones; drop lr_milestones or lr_end")
         if self.update == "frame" and self.references == "attached":
             raise ConfigError("update", "frame-by-frame steps need references=detached")
 

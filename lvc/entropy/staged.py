@@ -6,7 +6,7 @@ its networks and one call of the stream, for exactly the elements it codes. Trai
 all go through the passes, so what is rated is what is coded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise
@@ -56,17 +56,17 @@ def coding_order(config: StagedContextConfig) -> tuple[Stage, ...]:
         # in pass s group g is at quarter s + g: every pass knows something of every square
         groups = [slice(*pair) for pair in pairwise(ends)]
         passes = tuple(
-            tuple(_lattice(group, *_QUARTERS[(step + g) % 4]) for g, group in enumerate(groups)) for step in range(4)
+            tuple(lattice(group, *_QUARTERS[(step + g) % 4]) for g, group in enumerate(groups)) for step in range(4)
         )
         return (Stage(0, ends[-1], passes),)
     if config.spatial == "checkerboard":
-        passes = tuple(tuple(_lattice(slice(None), i, j) for i, j in colour) for colour in _CHECKERBOARD)
+        passes = tuple(tuple(lattice(slice(None), i, j) for i, j in colour) for colour in _CHECKERBOARD)
     else:
         passes = (((slice(None),) * 4,),)
     return tuple(Stage(start, size, passes) for start, size in zip(ends[:-1], config.groups, strict=True))
 
 
-def _lattice(channels: slice, row: int, column: int) -> Region:
+def lattice(channels: slice, row: int, column: int) -> Region:
     """Every second row and column."""
     return (slice(None), channels, slice(row, None, 2), slice(column, None, 2))
 
@@ -85,6 +85,41 @@ def put(x: Tensor, regions: Pass, values: Tensor) -> Tensor:
         x[region] = values[:, 0, 0, start:end].reshape(shape)
         start = end
     return x
+
+
+def code_passes(
+    name: str,
+    y: Tensor | None,
+    nothing: Tensor,
+    passes: Sequence[Pass],
+    parameters: Callable[[int, Tensor], tuple[Tensor, Tensor]],
+    law: ScaleLaw,
+    stream: SymbolStream,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Code a tensor pass by pass.
+
+    Args:
+        name: Stream name, for the bits' account.
+        y: ``(B, C, h, w)`` latent, ``None`` when reading.
+        nothing: Zeros of its shape: what is decoded before the first pass.
+        passes: Together they hold every element once.
+        parameters: From a pass's number and what is decoded by then to scales and means of the whole shape.
+        law: Distribution of the latent.
+        stream: Where symbols go to or come from.
+
+    Returns:
+        The decoded latent, its bits ``(B,)``, and where they were spent, if the stream keeps that.
+    """
+    decoded = spent = nothing
+    bits = nothing.new_zeros(len(nothing))
+    for step, regions in enumerate(passes):
+        scales, means = parameters(step, decoded)
+        prior = law(take(scales, regions), take(means, regions))
+        values, cost = stream.code(name, None if y is None else take(y, regions), prior)
+        decoded, bits = put(decoded, regions, values), bits + cost.to(bits.device)
+        if stream.keep_maps:
+            spent = put(spent, regions, stream.maps[name])
+    return decoded, bits, spent
 
 
 class StagedContext(nn.Module):
@@ -157,17 +192,13 @@ class StagedContext(nn.Module):
         stage = self.stages[index]
         known = [self.channel[str(index)](before)] if str(index) in self.channel else []
         known.append(prior)
-        group = spent = prior.new_zeros(len(prior), stage.channels, *prior.shape[2:])
-        bits = prior.new_zeros(len(prior))
-        for step, regions in enumerate(stage.passes):
+
+        def parameters(step: int, group: Tensor) -> tuple[Tensor, Tensor]:
             spatial = [self._spatial(index, step, group)] if str(index) in self.spatial else []
-            scales, means = scales_and_means(self.aggregate[index](torch.cat([*spatial, *known], 1)))
-            law = self.law(take(scales, regions), take(means, regions))
-            values, cost = stream.code(name, None if y is None else take(y, regions), law)
-            group, bits = put(group, regions, values), bits + cost.to(bits.device)
-            if stream.keep_maps:
-                spent = put(spent, regions, stream.maps[name])
-        return group, bits, spent
+            return scales_and_means(self.aggregate[index](torch.cat([*spatial, *known], 1)))
+
+        nothing = prior.new_zeros(len(prior), stage.channels, *prior.shape[2:])
+        return code_passes(name, y, nothing, stage.passes, parameters, self.law, stream)
 
     def _spatial(self, index: int, step: int, group: Tensor) -> Tensor:
         """Spatial context of a pass; 0 for the first, which has nothing decoded beside it."""

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lvc.bitstream.packet import join_layers, split_layers
 from lvc.entropy.coder import LIMIT, RangeDecoder, RangeEncoder, decode_symbols, encode_symbols
 from lvc.entropy.priors import Prior
 from lvc.errors import BitstreamError
@@ -19,15 +20,25 @@ class SymbolStream(ABC):
 
     Attributes:
         reads: True where symbols are read: then encoder-only networks do not run, and ``y`` is None.
+        training: True where stand-ins for rounding train networks: then a latent need not be coded element by element.
         keep_maps: Keep where bits were spent.
         maps: ``(B, 1, h, w)`` bits by stream name, summed over channels, if kept.
     """
 
     reads = False
+    training = False
 
     def __init__(self, keep_maps: bool = False):
         self.keep_maps = keep_maps
         self.maps: dict[str, Tensor] = {}
+
+    def layer(self) -> bool:
+        """Begin a layer: a piece of the payload that can be cut off with all that follow it.
+
+        Returns:
+            False where the layer is missing: then a codec stops there.
+        """
+        return True
 
     @abstractmethod
     def code(self, name: str, y: Tensor | None, prior: Prior) -> tuple[Tensor, Tensor]:
@@ -84,6 +95,12 @@ class Write(SymbolStream):
     def __init__(self):
         super().__init__()
         self._encoder = RangeEncoder()
+        self._layers: list[RangeEncoder] = []
+
+    def layer(self) -> bool:
+        self._encoder = RangeEncoder()
+        self._layers.append(self._encoder)
+        return True
 
     def code(self, name: str, y: Tensor, prior: Prior) -> tuple[Tensor, Tensor]:
         symbols = (y.float() - prior.means).round_().clamp_(-LIMIT, LIMIT).cpu().numpy()
@@ -97,7 +114,9 @@ class Write(SymbolStream):
 
     def payload(self) -> bytes:
         """All that was written."""
-        return self._encoder.get_compressed().astype("<u4").tobytes()
+        if self._layers:
+            return join_layers([_bytes(encoder) for encoder in self._layers])
+        return _bytes(self._encoder)
 
 
 class Read(SymbolStream):
@@ -114,11 +133,24 @@ class Read(SymbolStream):
 
     def __init__(self, payload: bytes):
         super().__init__()
-        if len(payload) % 4:
-            raise BitstreamError(f"payload of {len(payload)} bytes is no multiple of 4: not written by lvc")
-        self._decoder = RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
+        self._payload, self._decoder, self._layers = payload, None, None
+
+    def layer(self) -> bool:
+        """See :meth:`SymbolStream.layer`.
+
+        Raises:
+            BitstreamError: If the layer before did not end where its symbols did, or the payload has no whole layers.
+        """
+        if self._layers is None:
+            self._layers = iter(split_layers(self._payload))
+        self.finish()
+        layer = next(self._layers, None)
+        self._decoder = None if layer is None else _decoder(layer)
+        return layer is not None
 
     def code(self, name: str, y: None, prior: Prior) -> tuple[Tensor, Tensor]:
+        if self._decoder is None:
+            self._decoder = _decoder(self._payload)
         try:
             symbols = decode_symbols(self._decoder, prior.index(), prior.model.tables)
         except AssertionError:  # how constriction says that the data cannot come from this model
@@ -131,8 +163,18 @@ class Read(SymbolStream):
         Raises:
             BitstreamError: If it did not: the decoder's networks computed something else than the encoder's.
         """
-        if not self._decoder.maybe_exhausted():
+        if self._decoder is not None and not self._decoder.maybe_exhausted():
             raise BitstreamError(_OUT_OF_STEP)
+
+
+def _bytes(encoder: RangeEncoder) -> bytes:
+    return encoder.get_compressed().astype("<u4").tobytes()
+
+
+def _decoder(payload: bytes) -> RangeDecoder:
+    if len(payload) % 4:
+        raise BitstreamError(f"payload of {len(payload)} bytes is no multiple of 4: not written by lvc")
+    return RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
 
 
 def _decoded(symbols: np.ndarray, prior: Prior) -> Tensor:

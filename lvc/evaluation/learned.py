@@ -16,7 +16,7 @@ from lvc.training.export import Export, load_export
 
 
 def measure_learned(
-    path: Path, source: Source, protocol: ProtocolConfig, target: Path, device: str = "cpu"
+    path: Path, source: Source, protocol: ProtocolConfig, target: Path, device: str = "cpu", q: float | None = None
 ) -> Measurement:
     """Encode a source to ``target``, decode it with a codec loaded anew, and measure what comes out.
 
@@ -28,8 +28,9 @@ def measure_learned(
         protocol: Intra period and metrics.
         target: The bitstream's path.
         device: Where the networks run.
+        q: Quality index of a variable-rate export.
     """
-    sent, stream_bits, encoding = _encode(load_export(path, device), source, protocol, target)
+    sent, stream_bits, encoding = _encode(load_export(path, device), source, protocol, target, q)
     fresh, wrong, decoding = load_export(path, device), [], Stopwatch()
 
     def checked() -> Iterator[Tensor]:
@@ -52,13 +53,13 @@ def measure_learned(
 
 
 def _encode(
-    export: Export, source: Source, protocol: ProtocolConfig, target: Path
+    export: Export, source: Source, protocol: ProtocolConfig, target: Path, q: float | None
 ) -> tuple[dict[int, bytes], dict[str, float], float]:
     """Write the file; returns the reconstructions' digests by display index, bits by stream, and seconds."""
     reading, encoding = Stopwatch(), Stopwatch()
     frames = reading.over(to_tensor(frame) for frame in source.frames())
     sequence = source.sequence
-    coded = encode_video(export, frames, target, sequence.fps, sequence.matrix, intra_period=protocol.intra_period)
+    coded = encode_video(export, frames, target, sequence.fps, sequence.matrix, protocol.intra_period, q)
     sent: dict[int, bytes] = {}
     stream_bits: dict[str, float] = {}
     for frame in encoding.over(coded):

@@ -71,22 +71,36 @@ def _learned(config: EvaluateConfig) -> list[System]:
             model, facts, settings = _describe(path)
             codec = config.labels[number] if config.labels else facts["name"]
             _check_one_system(codec, path, model, seen)
-            point = _point(facts, settings, {s.point for s in systems if s.codec == codec})
-            systems.append(_export(codec, point, path, facts, settings, config))
+            for q in _qualities(facts, config):
+                point = _point(facts, settings, q, {s.point for s in systems if s.codec == codec})
+                systems.append(_export(codec, point, path, facts, settings, q, config))
     return systems
 
 
-def _export(codec: str, point: str, path: Path, facts: dict, settings: dict, config: EvaluateConfig) -> System:
+def _qualities(facts: dict[str, Any], config: EvaluateConfig) -> tuple[float | None, ...]:
+    """Quality indices to code an export at; ``None`` for one with a single rate."""
+    count = facts["qualities"]
+    if count is None:
+        return (None,)
+    for q in config.qualities:
+        if not 0 <= q <= count - 1:
+            raise UserError(f"qualities: {facts['path']} has 0 to {count - 1}, got {q:g}")
+    return config.qualities or ((count - 1) / 2,)
+
+
+def _export(
+    codec: str, point: str, path: Path, facts: dict, settings: dict, q: float | None, config: EvaluateConfig
+) -> System:
     from lvc.evaluation.learned import measure_learned
 
     return System(
         codec=codec,
         point=point,
         name=f"{facts['name']}-{point}",
-        settings=settings,
+        settings=settings if q is None else {**settings, "q": q},
         facts={"export": facts, "device": config.device},
         suffix=".lvc",
-        measure=lambda source, target: measure_learned(path, source, config.protocol, target, config.device),
+        measure=lambda source, target: measure_learned(path, source, config.protocol, target, config.device, q),
     )
 
 
@@ -114,6 +128,7 @@ def _describe(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any
     metric = loss.get("metric", "mse")
     name = "-".join([export.info["model"], export.info["size"]] + ([metric] if metric != "mse" else []))
     facts = {"name": name, "path": str(path), "lmbda": loss.get("lmbda"), "metric": metric}
+    facts["qualities"] = export.codec.qualities
     settings = {"kind": "learned", "model": export.info["model"], "digest": export.info["digest"]}
     return asdict(export.config), facts, settings
 
@@ -132,11 +147,11 @@ def _loss(provenance: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _point(facts: dict[str, Any], settings: dict[str, Any], taken: set[str]) -> str:
+def _point(facts: dict[str, Any], settings: dict[str, Any], q: float | None, taken: set[str]) -> str:
     digest = settings["digest"][:8]
-    if facts["lmbda"] is None:
+    if facts["lmbda"] is None and q is None:
         return digest
-    point = f"lambda={facts['lmbda']:g}"
+    point = f"lambda={facts['lmbda']:g}" if q is None else f"q={q:g}"
     return f"{point} {digest}" if point in taken else point
 
 

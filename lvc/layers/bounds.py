@@ -21,3 +21,8 @@ class _LowerBound(torch.autograd.Function):
 def lower_bound(x: Tensor, bound: float) -> Tensor:
     """``max(x, bound)`` whose gradient still passes below the bound where it would raise ``x``."""
     return _LowerBound.apply(x, bound)
+
+
+def round_through(x: Tensor) -> Tensor:
+    """``x`` rounded; the gradient passes as if it were not."""
+    return x.round() if not x.requires_grad else x + (x.round() - x).detach()

@@ -1,5 +1,6 @@
 """Hyperprior transforms: two more octaves down, and back to the latent's scales and means."""
 
+import torch
 from torch import Tensor, nn
 
 from lvc.layers.conv import conv, deconv
@@ -46,6 +47,22 @@ class HyperDecoder(nn.Sequential):
             nn.LeakyReLU(slope),
             deconv(middle, outputs, stride=1),
         )
+
+
+@torch.no_grad()
+def start_with_scale(layer: nn.Conv2d, scale: float, keep: float = 0.03) -> None:
+    """Let a layer that makes scales and means begin near ``scale`` and 0, wherever its inputs are.
+
+    A law far too narrow gives what lies outside a probability of 0, and a gradient of 0 with it.
+
+    Args:
+        layer: The last one, with scales in its first half of channels.
+        scale: In units of the latent.
+        keep: What is left of the random start.
+    """
+    layer.weight.mul_(keep)
+    layer.bias.zero_()
+    layer.bias[: len(layer.bias) // 2] = scale
 
 
 def scales_and_means(parameters: Tensor) -> tuple[Tensor, Tensor]:

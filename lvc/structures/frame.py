@@ -67,13 +67,18 @@ def read_frame(
 ) -> tuple[Tensor, dict[str, Any]]:
     """Decode a packet to ``(1, 3, h, w)`` of ``size``; returns it and the state that later frames refer to.
 
+    A packet without its last layers gives a smaller picture.
+
     Raises:
         BitstreamError: The payload does not fit what the networks compute.
     """
     stream = Read(packet.payload)
-    coding = codec.code_frame(packet.kind, None, state, stream, rate, padded_size(size, codec.stride))
+    padded = padded_size(size, codec.stride)
+    coding = codec.code_frame(packet.kind, None, state, stream, rate, padded)
     stream.finish()
-    return coding.frame[..., : size[0], : size[1]].clamp(0, 1), coding.state
+    scale = padded[0] // coding.frame.shape[-2]
+    height, width = (-(-side // scale) for side in size)
+    return coding.frame[..., :height, :width].clamp(0, 1), coding.state
 
 
 def detached(state: dict[str, Any]) -> dict[str, Any]:

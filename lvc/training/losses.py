@@ -1,5 +1,7 @@
 """The rate-distortion loss: L = lambda * D + R, R in bits per pixel of the crop."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -7,6 +9,7 @@ from lvc.codec import ClipCoding, Rate
 from lvc.config.run import LossConfig
 from lvc.config.schedule import StageLossConfig
 from lvc.errors import UserError
+from lvc.layers.rate import between
 
 
 def mse(frames: Tensor, target: Tensor) -> Tensor:
@@ -38,16 +41,29 @@ class RateDistortionLoss:
     Args:
         stage: The stage's terms and their weights.
         default: The run's metric and lambda, where the stage names none.
+        qualities: Quality indices of a variable-rate model, whose lambdas lie between two.
+
+    Attributes:
+        lmbda: Lambda; in the middle of the qualities where there are several.
     """
 
-    def __init__(self, stage: StageLossConfig, default: LossConfig):
+    def __init__(self, stage: StageLossConfig, default: LossConfig, qualities: int | None = None):
         self.metric = stage.metric or default.metric
-        self.lmbda = stage.lmbda or default.lmbda
+        lowest = stage.lmbda or default.lmbda
+        self.last = None if qualities is None else qualities - 1
+        self.range = (lowest, lowest * (default.lmbda_max or default.lmbda) / default.lmbda)
+        self.lmbda = lowest if self.last is None else math.sqrt(self.range[0] * self.range[1])
         self.distortions, self.rates, self.kinds = stage.distortion, stage.rate, stage.kinds
 
-    def rate(self, batch: int, device: torch.device | str) -> Rate:
-        """The rate point of every clip of a batch."""
-        return Rate(lmbda=torch.full((batch,), float(self.lmbda), device=device))
+    def rate(self, batch: int, device: torch.device | str, draw: bool = False) -> Rate:
+        """The rate point of every clip of a batch: one quality drawn for each, or the middle one."""
+        if self.last is None:
+            return Rate(lmbda=torch.full((batch,), float(self.lmbda), device=device))
+        if draw:
+            q = torch.randint(self.last + 1, (batch,), device=device).float()
+        else:
+            q = torch.full((batch,), self.last / 2, device=device)
+        return Rate(lmbda=between(*self.range, q, self.last), q=q)
 
     def __call__(self, coding: ClipCoding, target: Tensor, rate: Rate) -> tuple[Tensor, dict[str, Tensor]]:
         """Compute the loss, in float32 whatever the networks run in.

@@ -23,7 +23,7 @@ class StageModule(StageBase):
 
     def __init__(self, codec: VideoCodec, run: RunConfig, name: str, total: int, first_step: int = 0):
         super().__init__(codec, run, name, total, first_step)
-        self.loss = RateDistortionLoss(self.stage.loss, run.loss)
+        self.loss = RateDistortionLoss(self.stage.loss, run.loss, getattr(run.model, "qualities", None))
         self.motion_only = motion_only(self.stage)
 
     def prepare(self, clip: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ class StageModule(StageBase):
     def train_batch(self, batch: dict[str, Any], optimizer: Any) -> int:
         """See :meth:`lvc.training.base.StageBase.train_batch`."""
         clip = self.prepare(batch["clip"])
-        rate = self.loss.rate(len(clip), clip.device)
+        rate = self.loss.rate(len(clip), clip.device, draw=True)
         trained = self._trained_frames(clip, rate)
         if self.stage.update == "clip":
             self._step(optimizer, list(trained), rate)

@@ -1,5 +1,6 @@
 """What entering a stage does to a codec: actions, freezing, a new optimiser, its learning rate."""
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -87,7 +88,10 @@ def build_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig,
 
 
 def learning_rate(stage: StageConfig, batch: int, total: int) -> float:
-    """Learning rate of batch number ``batch`` (from 0) of ``total``: linear warm-up, then steps down."""
+    """Learning rate of batch number ``batch`` (from 0) of ``total``: linear warm-up, then steps or a cosine down."""
     warmup = min(1.0, (batch + 1) / stage.warmup_steps) if stage.warmup_steps else 1.0
+    if stage.lr_end is not None:
+        done = max(0.0, batch - stage.warmup_steps) / max(1, total - 1 - stage.warmup_steps)
+        return warmup * (stage.lr_end + (stage.lr - stage.lr_end) * (1 + math.cos(math.pi * min(1.0, done))) / 2)
     passed = sum(batch >= milestone * total for milestone in stage.lr_milestones)
     return stage.lr * warmup * stage.lr_factor**passed

@@ -15,11 +15,13 @@ SCHEDULES = {
     "b_canf": ["b_canf_progressive", "b_canf_short"],
     "dcvc_tcm": ["tcm_progressive", "tcm_short", "single_stage"],
     "intra_cheng2020": ["intra", "intra_short"],
+    "pwave": ["pwave", "pwave_short"],
 }
 LOSSES = {
     "b_canf": ["mse", "ms_ssim"],
     "dcvc_tcm": ["mse", "ms_ssim"],
     "intra_cheng2020": ["intra_mse", "intra_ms_ssim"],
+    "pwave": ["pwave"],
 }
 DATASETS = ["folder", "vimeo90k", "synthetic"]
 
@@ -67,11 +69,11 @@ def test_every_group_is_offered():
     assert inner.isdisjoint(mine)
 
 
-@pytest.mark.parametrize("model", ["b_canf", "dcvc_tcm", "intra_cheng2020"])
+@pytest.mark.parametrize("model", ["b_canf", "dcvc_tcm", "intra_cheng2020", "pwave"])
 def test_a_model_brings_its_schedule_and_its_loss(model):
     run = run_of(f"model={model}")
     assert run.schedule.name == SCHEDULES[model][0]
-    assert run.loss.lmbda == {"b_canf": 1024, "dcvc_tcm": 1024, "intra_cheng2020": 1626}[model]
+    assert run.loss.lmbda == {"b_canf": 1024, "dcvc_tcm": 1024, "intra_cheng2020": 1626, "pwave": 195.075}[model]
 
 
 def test_tiny_is_the_same_model_with_fewer_channels():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from lvc.bitstream.packet import join_layers, split_layers
 from lvc.entropy.factorized import BottleneckPrior, FactorizedPrior
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import Estimate, Read, Write
@@ -142,8 +143,39 @@ def test_a_decoder_with_another_prior_never_ends_quietly_with_the_same_symbols(f
 
 
 def test_payload_of_a_wrong_length_is_refused():
+    _, scales, means = latent("laplace")
     with pytest.raises(BitstreamError, match="multiple of 4"):
-        Read(b"abc")
+        Read(b"abc").code("y", None, ScaleLaw("laplace").eval()(scales, means))
+
+
+def layered():
+    """Three latents in a layer each: priors, decoded latents, payload."""
+    law, writer, priors, decoded = ScaleLaw("laplace").eval(), Write(), [], []
+    for spread in (0.3, 1, 3):
+        y, scales, means = latent("laplace", spread)
+        priors.append(law(scales, means))
+        assert writer.layer()
+        decoded.append(writer.code("y", y, priors[-1])[0])
+    return priors, decoded, writer.payload()
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_layers_can_be_cut_off(kept):
+    priors, decoded, payload = layered()
+    cut = join_layers(split_layers(payload)[:kept])
+    assert payload.startswith(cut)
+    reader, read = Read(cut), []
+    while len(read) < 3 and reader.layer():
+        read.append(reader.code("y", None, priors[len(read)])[0])
+    reader.finish()
+    assert len(read) == kept
+    assert all(torch.equal(a, b) for a, b in zip(read, decoded, strict=False))
+
+
+def test_a_layer_that_is_not_whole_is_refused():
+    _, _, payload = layered()
+    with pytest.raises(BitstreamError, match="truncated in layer 2"):
+        Read(payload[:-1]).layer()
 
 
 def test_maps_sum_to_the_bits():

@@ -1,0 +1,35 @@
+"""Variable rate: what a quality index q stands for, between two bounds (DCVC-FM, Li et al., CVPR 2024)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from lvc.layers.bounds import lower_bound
+
+
+def between(low: Tensor | float, high: Tensor | float, q: Tensor, last: float) -> Tensor:
+    """``low`` at q = 0, ``high`` at q = ``last``, and evenly in the logarithm between (pMCTF-L, Eq. 1)."""
+    ends = [x.log() if isinstance(x, Tensor) else math.log(x) for x in (low, high)]
+    return torch.exp(ends[0] + q / last * (ends[1] - ends[0]))
+
+
+class QualityFactor(nn.Module):
+    """A positive factor of the quality index, between two trained bounds.
+
+    Args:
+        start: The bounds before training.
+        qualities: Number of quality indices.
+    """
+
+    SMALLEST = 1e-4
+
+    def __init__(self, start: tuple[float, float], qualities: int):
+        super().__init__()
+        self.last = qualities - 1
+        self.bounds = nn.Parameter(torch.tensor(start, dtype=torch.float32))
+
+    def forward(self, q: Tensor) -> Tensor:
+        """Factors ``(B, 1, 1, 1)`` of quality indices ``(B,)``."""
+        low, high = lower_bound(self.bounds, self.SMALLEST)
+        return between(low, high, q, self.last)[:, None, None, None]

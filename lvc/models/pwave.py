@@ -1,0 +1,115 @@
+"""pWave++: an intra codec on a learned wavelet transform (Meyer et al., ICIP 2024; variable rate: ICASSP 2025).
+
+RGB is turned to three planes at the codec's edge, and each plane goes through the same one-channel coder.
+
+Decided where papers and released code are silent, or do otherwise:
+
+* Training codes luma alone, as the paper does. Chroma then passes as it came, so that the error of R, G and B is that
+  of luma: the RGB MSE of losses and logs is the luma MSE, and bits are luma's. Validation and evaluation code all
+  planes. ``train_on=all`` codes them in training too.
+* Planes are full-range BT.601 in 0 ... 255 with chroma around 128, at full size or, with ``chroma=420``, at half of it.
+  Planes of one size are coded side by side, by one evaluation of the networks.
+* A fresh codec is the CDF 9/7 wavelet codec: what networks add to taps and to the decoded picture begins at 0, and
+  laws begin wide enough to see the bands: a probability of 0 has no gradient.
+* Quantisation steps are bounded below at 1e-4, so that no update can make them negative. Bands are not clamped to
+  8192, because the range coder has no such limit.
+* Means of the lowest band are rounded (see :mod:`lvc.entropy.raster`). The band is coded in wavefronts instead of
+  sample by sample: the same model and symbols, in another order.
+* With ``ll_context=four_step`` the first pass over the lowest band knows nothing, so its law is what training makes
+  constant.
+* Lossless coding rounds all means, so that decoded samples are the integers that were coded.
+* A rate point without q is the middle quality.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.config.pwave import PWaveConfig
+from lvc.entropy.priors import ScaleLaw
+from lvc.entropy.streams import SymbolStream
+from lvc.layers import colour
+from lvc.models.planes import PlaneCoder
+from lvc.structures.low_delay import LowDelay
+
+
+class PWave(VideoCodec):
+    """The codec of Fig. 1 of pMCTF-L, for every plane of a frame.
+
+    Args:
+        config: The model's configuration.
+    """
+
+    stride = 64
+    kind_parts: ClassVar = {"I": ("intra",)}
+    kind_streams: ClassVar = {"I": ("ll", "lh", "hl", "hh")}
+
+    def __init__(self, config: PWaveConfig):
+        super().__init__()
+        self.config = config
+        self.qualities, self.spatial_levels = config.qualities, config.levels
+        self.structure = LowDelay(config.structure.intra_period)
+        self.coder = PlaneCoder(config, ScaleLaw("laplace", config.entropy.likelihood_bound))
+
+    @property
+    def parts(self) -> dict[str, list[nn.Module]]:
+        return {"intra": [self.coder]}
+
+    def code_frame(
+        self,
+        kind: str,
+        frame: Tensor | None,
+        state: dict[str, Tensor] | None,
+        stream: SymbolStream,
+        rate: Rate,
+        size: tuple[int, int],
+        motion_only: bool = False,
+    ) -> FrameCoding:
+        """See :meth:`lvc.codec.VideoCodec.code_frame`; every frame is intra."""
+        batch = 1 if frame is None else len(frame)
+        q = self.quality(rate, batch)
+        if stream.training and self.config.train_on == "luma":
+            planes = self.to_planes(frame)
+            (luma,), bits = self.coder.code([planes[:, :1]], [planes[:, :1].shape], q, stream)
+            picture = self.to_frame(torch.cat([luma, planes[:, 1:]], 1))
+        else:
+            sets = None if stream.reads else self._by_size(self.to_planes(frame))
+            decoded, bits = self.coder.code(sets, self._shapes(batch, size), q, stream)
+            picture = self.to_frame(_of_one_size(decoded))
+        return FrameCoding(kind, picture, bits, state={"frame": picture.clamp(0, 1)})
+
+    def quality(self, rate: Rate, batch: int) -> Tensor:
+        """Quality indices ``(B,)`` of a rate point."""
+        if rate.q is not None:
+            return rate.q
+        return torch.full((batch,), (self.qualities - 1) / 2, device=next(self.parameters()).device)
+
+    def to_planes(self, frame: Tensor) -> Tensor:
+        """``(B, 3, H, W)`` RGB in [0, 1] to planes in 0 ... 255."""
+        return colour.to_ycocg(frame) if self.config.lossless else colour.to_ycbcr(frame.float())
+
+    def to_frame(self, planes: Tensor) -> Tensor:
+        """The inverse of :meth:`to_planes`."""
+        return colour.from_ycocg(planes) if self.config.lossless else colour.from_ycbcr(planes)
+
+    def _by_size(self, planes: Tensor) -> list[Tensor]:
+        if self.config.chroma == "444":
+            return [planes]
+        return [planes[:, :1], colour.halve_chroma(planes[:, 1:])]
+
+    def _shapes(self, batch: int, size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+        if self.config.chroma == "444":
+            return [(batch, 3, *size)]
+        return [(batch, 1, *size), (batch, 2, size[0] // 2, size[1] // 2)]
+
+    def describe(self) -> dict[str, tuple[int, int]]:
+        """Bands by stream name: planes and downsampling, of the finest level where there are several."""
+        return {"ll": (3, 2**self.config.levels), "lh": (3, 2), "hl": (3, 2), "hh": (3, 2)}
+
+
+def _of_one_size(sets: list[Tensor]) -> Tensor:
+    """Decoded planes at luma's size."""
+    luma, *chroma = sets
+    return torch.cat([luma, *map(colour.double_chroma, chroma)], 1)
