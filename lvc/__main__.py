@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from lvc import __version__
-from lvc.cli import decode, encode, imports, info, models, summary
+from lvc.cli import decode, encode, gather, imports, info, models, summary
 from lvc.errors import UserError
 from lvc.startup import prepare
 
@@ -15,6 +15,7 @@ COMMANDS = {
     "models": models,
     "summary": summary,
     "import": imports,
+    "gather": gather,
 }
 
 
