@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from lvc import __version__
-from lvc.cli import decode, encode, gather, imports, info, models, summary
+from lvc.cli import dashboard, decode, encode, gather, imports, info, models, summary, wandb_sweep
 from lvc.errors import UserError
 from lvc.startup import prepare
 
@@ -16,6 +16,8 @@ COMMANDS = {
     "summary": summary,
     "import": imports,
     "gather": gather,
+    "wandb-sweep": wandb_sweep,
+    "dashboard": dashboard,
 }
 
 

@@ -42,6 +42,18 @@ def compose(config_name: str, overrides: Sequence[str] = (), directory: str | Pa
         return _plain(_compose(config_name, list(overrides)))
 
 
+def swept(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """What the overrides of a multirun sweep, and what they fix; see :func:`lvc.config.multirun.ranges`.
+
+    Raises:
+        ConfigError: If they cannot be read, or composed.
+    """
+    with _hydra(None):
+        parsed = _parse(list(overrides))
+        single = [o.input_line for o in parsed if not o.is_sweep_override()]
+        return multirun.ranges(_compose(config_name, single, return_hydra_config=True).hydra, parsed, _parse)
+
+
 def run_main(
     config_name: str,
     build: Callable[[dict[str, Any]], Any],

@@ -11,6 +11,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,29 @@ def members(settings: DictConfig, parsed: list[Override], parse: Parse) -> Itera
 def swept_keys(settings: DictConfig, parsed: list[Override], parse: Parse) -> list[str]:
     """The options in which members of a multirun differ."""
     return list(dict.fromkeys(o.key_or_group for o in parse(_params(settings)) + parsed if o.is_sweep_override()))
+
+
+def ranges(settings: DictConfig, parsed: list[Override], parse: Parse) -> tuple[dict[str, Any], list[str]]:
+    """What is swept as values or as the ends of a range, by key, in the terms of wandb; and what is fixed."""
+    swept: dict[str, Any] = {}
+    for override in parse(_params(settings)) + parsed:
+        key, value = override.get_key_element(), override.value()
+        if isinstance(value, IntervalSweep):
+            law = "log_uniform_values" if "log" in value.tags else "uniform"
+            swept[key] = {"distribution": law, "min": value.start, "max": value.end}
+        elif override.is_sweep_override():
+            swept[key] = {"values": [_scalar(text) for text in override.sweep_string_iterator()]}
+    own = [o for o in parsed if not o.is_sweep_override() and o.key_or_group not in swept]
+    # an agent starts single runs
+    fixed = [o.input_line for o in own if o.key_or_group != "sweep" and not o.key_or_group.startswith("hydra")]
+    return swept, fixed
+
+
+def _scalar(text: str) -> int | float | str:
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _searches(settings: DictConfig) -> bool:

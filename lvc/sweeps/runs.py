@@ -9,6 +9,7 @@ from typing import Any
 
 from lvc.config.multirun import ERROR
 from lvc.errors import UserError
+from lvc.training.provenance import origin
 
 
 @dataclass(frozen=True)
@@ -81,21 +82,10 @@ def read_run(folder: Path) -> RunRecord:
     step, stage, figures = _newest(folder, config, stages)
     where = f"{stage}, step {step}" if figures else "not validated yet"
     if not left:
-        return RunRecord(folder, config, "finished", "", step, figures, digest_of(_export(folder, config)))
+        return RunRecord(folder, config, "finished", "", step, figures, origin(_export(folder, config)).get("digest"))
     if (folder / ERROR).is_file():
         return RunRecord(folder, config, "failed", _reason(folder), step, figures)
     return RunRecord(folder, config, "unfinished", where, step, figures)
-
-
-def digest_of(export: Path) -> str | None:
-    """The digest in an export's header, ``None`` where there is no export."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(export, "np") as file:
-            return (file.metadata() or {}).get("digest")
-    except (OSError, SafetensorError):
-        return None
 
 
 def _export(folder: Path, config: dict[str, Any]) -> Path:
