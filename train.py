@@ -31,11 +31,17 @@ COMMON = (
 )
 
 
-def run(config: RunConfig, composed: dict[str, Any]) -> None:
-    """Train; imported late, so that `--help` and mistakes are answered before torch is loaded."""
+def run(config: RunConfig, composed: dict[str, Any]) -> float | None:
+    """Train; imported late, so that `--help` and mistakes are answered before torch is loaded.
+
+    Returns:
+        The validation cost at the end, lambda * D + R, which a search makes small.
+    """
+    from lvc.sweeps.runs import validation_cost
     from lvc.training.run import train
 
     train(config, composed)
+    return validation_cost(config.dir)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from lvc import __version__
-from lvc.cli import cut, decode, encode, imports, info, models, summary
+from lvc.cli import cut, dashboard, decode, encode, gather, imports, info, models, summary, wandb_sweep
 from lvc.errors import UserError
 from lvc.startup import prepare
 
@@ -16,6 +16,9 @@ COMMANDS = {
     "models": models,
     "summary": summary,
     "import": imports,
+    "gather": gather,
+    "wandb-sweep": wandb_sweep,
+    "dashboard": dashboard,
 }
 
 

@@ -13,6 +13,8 @@ from lvc.config.groups import choices, offered
 _OPEN = {"stages", "rate", "kwargs", "dataset", "on_enter"}
 """Mappings to which a user may add entries of any name."""
 
+_PLUGINS = "hydra-joblib-launcher, hydra-submitit-launcher, hydra-ray-launcher, hydra-optuna-sweeper"
+
 
 def complaint(
     error: Exception, overrides: list[str], compose: Callable[[list[str]], Any], config_name: str
@@ -29,6 +31,10 @@ def complaint(
     if isinstance(error, OverrideParseException):
         hint = "options are key=value; quote a value that holds one of ,=()[]{}: as in 'key=\"value\"'"
         return ConfigError("", f"cannot read '{error.override}': {hint}")
+    if isinstance(error, MissingConfigException) and (error.missing_cfg_file or "").startswith("hydra/"):
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        have = f"launchers and sweepers come as packages: {_PLUGINS} (docs/sweeps.md)"
+        return ConfigError(group, f"'{choice}' is not installed; {have}")
     for override in overrides:
         group, choice = _key(override), override.partition("=")[2]
         known = choices(group.split("@")[0])

@@ -1,6 +1,5 @@
 """Composing configurations with Hydra, from Python and from the command line."""
 
-import itertools
 import math
 import os
 import sys
@@ -13,7 +12,6 @@ from typing import Any
 import hydra
 from hydra._internal.utils import get_args
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -21,9 +19,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from lvc.config import multirun
 from lvc.config.complaint import complaint
 from lvc.config.contract import ConfigError
-from lvc.config.groups import conf_dir
+from lvc.config.groups import choices, conf_dir
 from lvc.config.help import help_page
 from lvc.errors import UserError
 
@@ -41,6 +40,18 @@ def compose(config_name: str, overrides: Sequence[str] = (), directory: str | Pa
     """
     with _hydra(directory):
         return _plain(_compose(config_name, list(overrides)))
+
+
+def swept(config_name: str, overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """What the overrides of a multirun sweep, and what they fix; see :func:`lvc.config.multirun.ranges`.
+
+    Raises:
+        ConfigError: If they cannot be read, or composed.
+    """
+    with _hydra(None):
+        parsed = _parse(list(overrides))
+        single = [o.input_line for o in parsed if not o.is_sweep_override()]
+        return multirun.ranges(_compose(config_name, single, return_hydra_config=True).hydra, parsed, _parse)
 
 
 def run_main(
@@ -65,25 +76,34 @@ def run_main(
     if args.help:
         print(help_page(config_name, contract, common))
         return
+    group = None
+    failures = multirun.Failures(Path())
     if not (args.hydra_help or args.shell_completion or args.experimental_rerun):
         try:
-            _check(args, config_name, build)
+            group, folder = _check(args, config_name, build)
+            failures = multirun.Failures(folder)
         except UserError as error:
             _report(error)
             sys.exit(2)
-    failures: list[UserError] = []
 
-    def task(config: DictConfig) -> None:
+    def task(config: DictConfig) -> Any:
+        data: dict[str, Any] = {}
         try:
-            data = _in_its_folder(_plain(config))
-            run(build(data), data)
+            data = multirun.as_member(_plain(config), group)
+            if multirun.is_member() and "dir" in data:
+                Path(data["dir"], multirun.ERROR).unlink(missing_ok=True)
+            return run(build(data), data)
         except UserError as error:
-            failures.append(error)
-            _report(error)
+            failures.add(error, data.get("dir"))
+        except Exception as error:
+            if not multirun.is_member():
+                raise
+            failures.add(error, data.get("dir"))  # the other members go on
+        return None
 
     hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(task)()
-    if failures:
-        sys.exit(2)
+    if code := failures.exit_code():
+        sys.exit(code)
 
 
 def _report(error: UserError) -> None:
@@ -91,8 +111,12 @@ def _report(error: UserError) -> None:
     print("error:", " ".join(str(error).split()), file=sys.stderr)
 
 
-def _check(args: Any, config_name: str, build: Callable[[dict[str, Any]], Any]) -> None:
-    """Compose and build every run that the command line asks for, before any of them starts."""
+def _check(args: Any, config_name: str, build: Callable[[dict[str, Any]], Any]) -> tuple[str | None, Path]:
+    """Compose and build every run that the command line asks for, before any of them starts.
+
+    Returns:
+        A name for the runs of a multirun together, and the folder of what concerns them all.
+    """
     name, overrides = args.config_name or config_name, list(args.overrides)
     if args.config_dir:
         overrides.append(f"hydra.searchpath=[file://{Path(args.config_dir).absolute()}]")
@@ -101,12 +125,22 @@ def _check(args: Any, config_name: str, build: Callable[[dict[str, Any]], Any]) 
         fixed = [o.input_line for o in parsed if not o.is_sweep_override()]
         settings = _compose(name, fixed, return_hydra_config=True).hydra
         several = args.multirun or settings.mode == RunMode.MULTIRUN
-        for member in _members(settings, parsed) if several else [_only(parsed)]:
-            data = _plain(_compose(name, member))
+        if several:
+            multirun.check_plugins(settings)
+        runs = []
+        for member in multirun.members(settings, parsed, _parse) if several else [_only(parsed)]:
+            runs.append(_plain(_compose(name, member)))
             if not (args.cfg or args.info):
-                build(data)
+                build(runs[-1])
+        group = None
+        if several:
+            keys = multirun.swept_keys(settings, parsed, _parse)
+            group = multirun.group_name([str(data.get("name", "")) for data in runs], keys)
+            multirun.name_by_swept_values(settings, parsed)
+        folder = settings.sweep.dir if several else settings.run.dir
         if settings.output_subdir and not (args.cfg or args.info):
-            _make_folder(settings.sweep.dir if several else settings.run.dir)
+            _make_folder(folder)
+    return group, Path(folder)
 
 
 def _make_folder(path: str) -> None:
@@ -125,42 +159,6 @@ def _only(parsed: list[Override]) -> list[str]:
         if override.is_sweep_override():
             raise ConfigError(override.key_or_group, "several values need -m; quote a value that holds a comma")
     return [override.input_line for override in parsed]
-
-
-def _members(settings: DictConfig, parsed: list[Override]) -> Iterator[list[str]]:
-    """The overrides of each run of a multirun: every combination of its values."""
-    basic = settings.sweeper._target_.endswith(".BasicSweeper")
-    params = [f"{key}={value}" for key, value in (settings.sweeper.params or {}).items()] if basic else []
-    axes: dict[str, list[str]] = {}
-    for override in _parse(params) + parsed:
-        key = override.get_key_element()
-        if not override.is_sweep_override():
-            axes[key] = [override.input_line]
-        elif override.is_discrete_sweep():
-            axes[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-    _name_by_swept_values(settings, parsed)
-    yield from map(list, itertools.product(*axes.values()))
-
-
-def _name_by_swept_values(settings: DictConfig, parsed: list[Override]) -> None:
-    """Let the folders of a multirun's members tell only what differs between them."""
-    same = [o.key_or_group for o in parsed if not o.is_sweep_override()]
-    named = settings.job.config.override_dirname.exclude_keys  # what the default name says already
-    keys = same if {"dir", "name"} & set(same) else [*named, *same]
-    listed = ",".join(f"'{key}'" for key in keys)
-    # beside the user's own overrides: argparse takes positional arguments in one place only
-    typed = [o.input_line for o in parsed if o.input_line in sys.argv]
-    place = sys.argv.index(typed[0]) if typed else len(sys.argv)
-    sys.argv.insert(place, f"hydra.job.config.override_dirname.exclude_keys=[{listed}]")
-
-
-def _in_its_folder(data: dict[str, Any]) -> dict[str, Any]:
-    """Give a member of a multirun the folder and the name that are its own."""
-    settings = HydraConfig.get()
-    if settings.mode != RunMode.MULTIRUN or not settings.sweep.subdir:
-        return data
-    name, own = data.get("name"), str(settings.sweep.subdir)
-    return {**data, "dir": os.path.join(settings.sweep.dir, own), "name": f"{name}/{own}"}
 
 
 @contextmanager
@@ -209,6 +207,16 @@ def _share(groups: list[int], channels: Any) -> Any:
     return [group * channels // sum(groups) for group in groups]
 
 
+def _ablations(model: str, twice: Sequence[str] = ()) -> str:
+    """A system's own experiment and those in its folder of ablations, but for rows that are there twice."""
+    rows = [name for name in choices("experiment") if name.startswith(f"{model}_ablation/")]
+    if not rows:
+        known = {name.partition("_ablation/")[0] for name in choices("experiment") if "_ablation/" in name}
+        raise ValueError(f"{model} has no ablations in conf/experiment; models that have: {', '.join(sorted(known))}")
+    return ",".join([f"{model}_psnr", *(row for row in rows if row.partition("/")[2] not in twice)])
+
+
 OmegaConf.register_new_resolver("share", _share, replace=True)
+OmegaConf.register_new_resolver("ablations", _ablations, replace=True)
 OmegaConf.register_new_resolver("nearest", _nearest, replace=True)
 OmegaConf.register_new_resolver("join", lambda values: ",".join(map(str, values)), replace=True)

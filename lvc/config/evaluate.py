@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from lvc.config.contract import ConfigError, build, contract
 from lvc.config.data import DatasetConfig
+from lvc.config.trainer import LoggerConfig
 
 
 @contract
@@ -98,6 +99,8 @@ class EvaluateConfig:
     """Where learned codecs run (cpu, cuda)."""
     threads: int | None = Field(None, ge=1)
     """CPU threads for torch; null leaves the default."""
+    logger: LoggerConfig = LoggerConfig(csv=False)
+    """Where results go beside `output` (`logger=wandb`)."""
 
     @field_validator("exports", "labels", "codecs", "records", mode="before")
     @classmethod
@@ -108,6 +111,8 @@ class EvaluateConfig:
     def __post_init__(self):
         if not self.exports and not self.codecs and not self.records:
             raise ConfigError("exports", "names nothing to evaluate: give exports, codecs or records")
+        if self.logger.tensorboard:
+            raise ConfigError("logger.tensorboard", "results of an evaluation go to wandb alone: logger=wandb")
         if self.labels and len(self.labels) != len(self.exports):
             raise ConfigError("labels", f"has {len(self.labels)} names for {len(self.exports)} entries of exports")
         for codec in self.codecs:

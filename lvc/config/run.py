@@ -89,6 +89,10 @@ class RunConfig:
     anchor: AnchorConfig = AnchorConfig()
     """Recorded curve to compare validation with."""
 
+    def __post_init__(self):
+        if self.logger.histograms and self.trainer.compile:
+            raise ConfigError("logger.histograms", "a compiled codec shows no activations; trainer.compile=false does")
+
 
 def build_run(data: dict[str, Any]) -> RunConfig:
     """Build and check a whole run from the composed configuration as plain containers.

@@ -76,8 +76,14 @@ class LoggerConfig:
     entity: str | None = None
     """wandb team or user."""
     group: str | None = None
-    """wandb group, to hold the members of a sweep together."""
+    """wandb group; null groups the members of a sweep under what they share and differ in."""
     tags: tuple[str, ...] = ()
     """wandb tags."""
     mode: Literal["online", "offline", "disabled"] = "offline"
     """wandb mode; `offline` needs no account and is synchronised later with `wandb sync`."""
+    videos: int = Field(1, ge=0)
+    """Validation clips shown as short videos, original beside decoded (wandb, TensorBoard)."""
+    histograms: int | None = Field(None, ge=1)
+    """Batches between histograms of gradients and activations (wandb, TensorBoard); null makes none."""
+    artifacts: bool = True
+    """Log the trained codec as a wandb artifact."""

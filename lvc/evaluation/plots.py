@@ -1,6 +1,8 @@
 """Rate-distortion plots as PNG and SVG."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -25,7 +27,13 @@ _STYLE = {
 
 
 def plot_curves(
-    curves: dict[str, Curve], metric: str, title: str, stem: Path, styles: dict[str, int], dashed: set[str]
+    curves: dict[str, Curve],
+    metric: str,
+    title: str,
+    stem: Path,
+    styles: dict[str, int],
+    dashed: set[str],
+    hollow: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Draw curves into ``stem``.png and ``stem``.svg.
 
@@ -36,6 +44,7 @@ def plot_curves(
         stem: Path without suffix.
         styles: A codec's place in colours and markers, the same in every plot.
         dashed: Codecs drawn dashed (the traditional ones).
+        hollow: Points by codec that are drawn hollow (those that are not final).
     """
     with rc_context(_STYLE):
         figure = Figure(figsize=(6.4, 4.4), layout="constrained")
@@ -54,6 +63,9 @@ def plot_curves(
                 linewidth=1.6 if codec in dashed else 2.2,
                 linestyle="--" if codec in dashed else "-",
             )
+            for bpp, quality, point in zip(curve.bpp, curve.quality, curve.points, strict=True):
+                if point in hollow.get(codec, ()):
+                    axes.plot(bpp, quality, MARKERS[place % len(MARKERS)], markersize=4, color="white", zorder=3)
         axes.set(xlabel="bits per pixel", ylabel=METRICS[metric][0])
         axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
         axes.set_xlim(left=0)

@@ -60,7 +60,7 @@ class Results:
             curves = {m: mean_curve(self.records, codec, m) for m in self.metrics}
             for bpp, point in zip(curves["psnr"].bpp, curves["psnr"].points, strict=True):
                 rows.append((codec, point, f"{bpp:.4f}", *(_at(curves[m], point) for m in self.metrics)))
-        return _columns(rows)
+        return columns(rows)
 
     def _rates(self) -> list[str]:
         rows, notes = [(f"rate vs {self.anchor}", *(SHORT[m] for m in self.metrics))], []
@@ -68,7 +68,7 @@ class Results:
             deltas = {m: self.headline(codec, m) for m in self.metrics}
             rows.append((codec, *(percent(delta) for delta in deltas.values())))
             notes += [f"  {codec}, {SHORT[m]}: {delta.note}" for m, delta in deltas.items() if delta.note]
-        return [f"BD-rate, {self.comparisons[0].method}", *_columns(rows), *notes]
+        return [f"BD-rate, {self.comparisons[0].method}", *columns(rows), *notes]
 
 
 def write_results(records: list[Record], anchor: str, methods: tuple[str, ...], output: Path) -> Results:
@@ -131,6 +131,7 @@ def _at(curve: Curve, point: str) -> str:
     return f"{curve.quality[curve.points.index(point)]:.2f}" if point in curve.points else "n/a"
 
 
-def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+def columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows of a table as lines whose columns stand below each other."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]

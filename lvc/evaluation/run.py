@@ -49,6 +49,10 @@ def evaluate(config: EvaluateConfig, say: Callable[[str], None] = print) -> Path
     report = _write(config, records, output)
     say(report.table())
     say(f"report: {report.path}")
+    if config.logger.wandb:
+        from lvc.evaluation.tracking import log_results
+
+        log_results(config, report)
     _raise_errors(records)
     return report.path
 

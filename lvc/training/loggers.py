@@ -11,10 +11,28 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from lvc.config.run import LoggerConfig
 from lvc.errors import UserError
+from lvc.training.artifacts import note_inputs
 from lvc.training.resume import RunState
 
 HIGHER_IS_BETTER = ("val/psnr", "val/ms_ssim", "train/psnr", "train/psnr_prediction", "system/frames_per_second")
 LOWER_IS_BETTER = ("val/loss", "val/bpp", "val/bd_rate", "train/loss", "train/bpp")
+GROUPS = ("train/*", "val/*", "bits/*", "system/*", "summary/*", "tables/*", "histograms/*", "stage")
+"""All there is to see; each group is a section of a dashboard."""
+
+LAYOUT = {
+    "rate and distortion": {
+        "PSNR": ["Multiline", ["val/psnr$", "train/psnr$", "val/psnr_copy"]],
+        "bits per pixel": ["Multiline", ["val/bpp$", "train/bpp$"]],
+        "cost": ["Multiline", ["val/loss$", "train/loss$", "val/loss_copy"]],
+        "bits by stream": ["Multiline", ["bits/.*"]],
+    },
+    "training": {
+        "stage": ["Multiline", ["^stage$"]],
+        "learning rate": ["Multiline", ["train/lr"]],
+        "gradient norm": ["Multiline", ["train/grad_norm"]],
+    },
+}
+"""TensorBoard's custom scalars: what belongs together in one chart."""
 
 
 def build_loggers(config: LoggerConfig, name: str, folder: Path, state: RunState, step: int) -> list[Logger]:
@@ -33,7 +51,7 @@ def build_loggers(config: LoggerConfig, name: str, folder: Path, state: RunState
     if config.csv:
         loggers.append(_csv(folder, step))
     if config.tensorboard:
-        loggers.append(TensorBoardLogger(folder, name="", version="tensorboard", purge_step=step + 1 if step else None))
+        loggers.append(_tensorboard(folder, step))
     if config.wandb:
         loggers.append(_wandb(config, name, folder, state))
     return loggers
@@ -53,37 +71,64 @@ def _csv(folder: Path, step: int) -> CSVLogger:
     return logger
 
 
+def _tensorboard(folder: Path, step: int) -> TensorBoardLogger:
+    logger = TensorBoardLogger(folder, name="", version="tensorboard", purge_step=step + 1 if step else None)
+    logger.experiment.add_custom_scalars(LAYOUT)
+    return logger
+
+
 def _wandb(config: LoggerConfig, name: str, folder: Path, state: RunState) -> WandbLogger:
+    if state.wandb is None:
+        # the agent of a wandb sweep has named the run already
+        given = os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") else None
+        state.wandb = given or uuid.uuid4().hex[:8]
+        state.save()
+    again = {"id": state.wandb, "resume": "allow" if config.mode == "online" else None}
+    run = open_run(config, name, "training", folder, config=state.composed, **again)
+    _define(run)
+    note_inputs(run, starting_exports(state.composed))
+    return WandbLogger(experiment=run)
+
+
+def open_run(options: LoggerConfig, name: str, kind: str, folder: Path, **more: Any) -> Any:
+    """Open a wandb run of a ``kind``, whose files lie in ``folder``.
+
+    Raises:
+        UserError: If wandb wants an account, or cannot be reached.
+    """
     import wandb
 
-    if state.wandb is None:
-        state.wandb = uuid.uuid4().hex[:8]
-        state.save()
     try:
-        run = wandb.init(
-            project=config.project,
-            entity=config.entity,
-            group=config.group,
-            tags=list(config.tags),
+        return wandb.init(
+            project=options.project,
+            entity=options.entity,
+            group=options.group,
+            tags=list(options.tags),
             name=name,
-            id=state.wandb,
-            resume="allow" if config.mode == "online" else None,
-            mode=config.mode,
+            job_type=kind,
+            mode=options.mode,
             dir=os.fspath(folder),
-            config=state.composed,
             settings=wandb.Settings(console="off", silent=True),
+            **more,
         )
     except (wandb.errors.CommError, wandb.errors.UsageError, wandb.errors.AuthenticationError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"logger.wandb: {reason}; logger.mode=offline needs no account") from None
-    _define(run)
-    return WandbLogger(experiment=run)
+
+
+def starting_exports(composed: dict[str, Any]) -> list[str]:
+    """Paths of the exports that a run starts from, in its composed configuration."""
+    model, stages = composed["model"], composed["schedule"]["stages"].values()
+    named = [composed.get("init_from"), model.get("weights")]
+    named += [(model.get(part) or {}).get("weights") for part in ("intra", "flow")]
+    actions = [a for stage in stages for a in (stage.get("on_enter") or {}).values()]
+    return [str(path) for path in [*named, *(a.get("path") for a in actions)] if path]
 
 
 def _define(run: Any) -> None:
     """One step axis over all stages, and which way is up."""
     run.define_metric("progress/step", hidden=True)
-    for pattern in ("train/*", "val/*", "bits/*", "system/*", "summary/*", "stage"):
+    for pattern in GROUPS:
         run.define_metric(pattern, step_metric="progress/step")
     for names, best in ((HIGHER_IS_BETTER, "max"), (LOWER_IS_BETTER, "min")):
         for metric in names:

@@ -34,6 +34,11 @@ def panel(original: Tensor, decoded: Tensor, coding: FrameCoding, maps: dict[str
     return torch.cat([p.cpu() for p in pictures], 2)
 
 
+def side_by_side(original: Tensor, decoded: Tensor) -> Tensor:
+    """Two clips ``(T, 3, h, w)`` in [0, 1] as one, the decoded on the right: ``(T, 3, h, 2 * w)`` bytes on the CPU."""
+    return torch.cat([_bytes(original), _bytes(decoded)], 3).cpu()
+
+
 def bit_map(maps: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
     """Bits of all streams spread over the pixels they cover, as ``(3, H, W)`` bytes in a colour map."""
     from matplotlib import colormaps

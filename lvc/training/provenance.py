@@ -1,5 +1,6 @@
 """Where a run's weights come from: configuration, code, versions, machine."""
 
+import json
 import platform
 import subprocess
 import sys
@@ -30,6 +31,18 @@ def provenance(composed: dict[str, Any], seed: int) -> dict[str, Any]:
         "machine": machine,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
     }
+
+
+def origin(export: Path | str) -> dict[str, Any]:
+    """``digest`` and ``provenance`` in an export's header, read without its tensors; empty where there is no export."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(export, "np") as file:
+            metadata = file.metadata() or {}
+        return {"digest": metadata["digest"], "provenance": json.loads(metadata["lvc"])["provenance"]}
+    except (OSError, SafetensorError, KeyError):
+        return {}
 
 
 def git_state(folder: Path) -> dict[str, Any]:

@@ -1,15 +1,21 @@
-"""Metrics and pictures to whatever loggers a run has, on one step axis over all stages."""
+"""Metrics, pictures and videos to whatever loggers a run has, on one step axis over all stages."""
 
+import tempfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from torch import Tensor
 
+VIDEO_FPS = 5
+"""Slow enough to see what a few frames do."""
+
 
 class Progress(pl.Callback):
-    """Logs training metrics every so many batches.
+    """Marks where a stage begins, and logs training metrics every so many batches.
 
     Args:
         every: Batches between logged metrics.
@@ -17,6 +23,14 @@ class Progress(pl.Callback):
 
     def __init__(self, every: int):
         self.every = every
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if module.done == 0:
+            log_metrics(trainer, module, {})
+            for board in boards(trainer):
+                board.experiment.add_text(
+                    "stage", f"{module.name}: trains {', '.join(module.stage.train)}", module.step
+                )
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         if module.done % self.every == 0 or module.done == module.total:
@@ -49,3 +63,47 @@ def log_pictures(trainer: pl.Trainer, module: pl.LightningModule, panels: list[T
                 folder = Path(logger.log_dir) / "pictures"
                 folder.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(array).save(folder / f"{module.step:09d}_{module.name}_{index}.png")
+
+
+def log_videos(trainer: pl.Trainer, module: pl.LightningModule, videos: list[Tensor]) -> None:
+    """Log ``(T, 3, h, w)`` byte clips: to wandb as MP4, to TensorBoard as an animated picture."""
+    for index, clip in enumerate(videos if trainer.is_global_zero else []):
+        frames = clip.permute(0, 2, 3, 1).numpy()
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                _log_mp4(logger, module, f"val/videos/{index}", frames)
+        for board in boards(trainer):
+            board.experiment.file_writer.add_summary(_animation(f"val/videos/{index}", frames), module.step)
+
+
+def boards(trainer: pl.Trainer) -> list[TensorBoardLogger]:
+    """The TensorBoard loggers of the first process."""
+    return [x for x in trainer.loggers if isinstance(x, TensorBoardLogger)] if trainer.is_global_zero else []
+
+
+def _log_mp4(logger: WandbLogger, module: pl.LightningModule, key: str, frames: np.ndarray) -> None:
+    import wandb
+
+    from lvc.datasets.video_writer import VideoWriter
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "clip.mp4")
+        with VideoWriter(path, frames.shape[1:3], VIDEO_FPS) as writer:
+            for frame in frames:
+                writer.write(frame)
+        video = wandb.Video(str(path), caption=f"{module.name} {module.step}", format="mp4")
+        logger.log_metrics({key: video, "progress/step": module.step}, step=module.step)
+
+
+def _animation(tag: str, frames: np.ndarray) -> Any:
+    """A GIF as TensorBoard takes it: as a picture."""
+    from PIL import Image
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    pictures, file = [Image.fromarray(frame) for frame in frames], BytesIO()
+    pictures[0].save(
+        file, "GIF", save_all=True, append_images=pictures[1:], duration=1000 // VIDEO_FPS, loop=0, optimize=False
+    )
+    height, width = frames.shape[1:3]
+    picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=file.getvalue())
+    return Summary(value=[Summary.Value(tag=tag, image=picture)])

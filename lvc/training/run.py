@@ -13,15 +13,18 @@ from lvc.datasets.loader import make_loader
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.training import checkpoints, console, resume
+from lvc.training.artifacts import log_export
 from lvc.training.atomic import replacing
 from lvc.training.base import StageBase
 from lvc.training.batches import StageBatches, stage_batches
 from lvc.training.export import load_export, load_parts, load_starting_weights, save_export
+from lvc.training.histograms import Histograms
 from lvc.training.loggers import build_loggers, close
 from lvc.training.plan import check_plan, open_sources
 from lvc.training.provenance import provenance
 from lvc.training.report import Progress, log_metrics
 from lvc.training.stages import enter, freeze, learnable, motion_only
+from lvc.training.tables import log_tables
 from lvc.training.task import task_of
 
 
@@ -109,7 +112,7 @@ class Run:
         self._finish_stage(module, trainer)
 
     def _trainer(self, name: str, loggers: list[Logger]) -> pl.Trainer:
-        options, stage = self.config.trainer, self.config.schedule.stages[name]
+        options, stage, logger = self.config.trainer, self.config.schedule.stages[name], self.config.logger
         running = self.config.schedule.running
         validator = self.task.validator(
             self.validation,
@@ -118,6 +121,7 @@ class Run:
             self.config.anchor,
             self._known_entry(name),
             options.workers,
+            logger.videos if logger.wandb or logger.tensorboard else 0,
         )
         callbacks = [
             resume.RandomState(self.config.seed, name),
@@ -125,6 +129,8 @@ class Run:
             validator,
             checkpoints.Checkpointer(self._checkpoints(name), options.checkpoint_every),
         ]
+        if logger.histograms:
+            callbacks.append(Histograms(logger.histograms))
         if options.progress:
             callbacks.append(console.Bar(f"{name} ({running.index(name) + 1}/{len(running)})"))
         return pl.Trainer(
@@ -199,8 +205,11 @@ class Run:
         record = facts | module.record
         self.state.stages[module.name] = record
         log_metrics(trainer, module, _summary(record))
-        self._export(self.folder / record["export"])
+        log_tables(trainer, module, self.state.stages, self.config.anchor)
+        export = self._export(self.folder / record["export"])
         self.state.save()
+        if module.name == self.config.schedule.running[-1] and self.config.logger.artifacts:
+            log_export(trainer.loggers, export, {"model": self.config.model.name, "lambda": self.config.loss.lmbda})
         trainer.strategy.barrier()
         if trainer.is_global_zero:
             checkpoints.discard(self._checkpoints(module.name))
@@ -212,7 +221,8 @@ class Run:
         """Export the codec as it is now, from the first process only."""
         if pl.utilities.rank_zero_only.rank == 0:
             stages = {name: record for name, record in self.state.stages.items()}
-            save_export(path, self.codec, self.config.model, self.provenance | {"stages": stages})
+            origin = self.provenance | {"stages": stages, "wandb": self.state.wandb}
+            save_export(path, self.codec, self.config.model, origin)
         return path
 
     def _checkpoints(self, name: str) -> Path:
@@ -243,5 +253,6 @@ def _summary(record: dict[str, Any]) -> dict[str, float]:
     figures = {"summary/parameters": record["parameters"], "summary/minutes": record["seconds"] / 60}
     for when in ("before", "after"):
         found = record.get(when, {})
-        figures |= {f"summary/{k[4:]}_{when}": found[k] for k in ("val/psnr", "val/bpp", "val/epe") if k in found}
+        keys = ("val/psnr", "val/bpp", "val/loss", "val/epe")
+        figures |= {f"summary/{key[4:]}_{when}": found[key] for key in keys if key in found}
     return figures

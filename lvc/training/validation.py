@@ -17,8 +17,8 @@ from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
 from lvc.structures.frame import pad
 from lvc.training.losses import RateDistortionLoss, distortion, psnr
-from lvc.training.pictures import panel
-from lvc.training.report import log_metrics, log_pictures
+from lvc.training.pictures import panel, side_by_side
+from lvc.training.report import log_metrics, log_pictures, log_videos
 
 
 @dataclass
@@ -28,15 +28,22 @@ class ClipFigures:
     Attributes:
         metrics: ``val/...`` figures, means over its frames.
         panel: ``(3, h, w)`` bytes: original, reconstruction, flow and bits of the frame coded last, if asked for.
+        video: ``(T, 3, h, w)`` bytes: original beside reconstruction, if asked for.
     """
 
     metrics: dict[str, float]
     panel: Tensor | None = field(default=None, repr=False)
+    video: Tensor | None = field(default=None, repr=False)
 
 
 @torch.no_grad()
 def measure(
-    codec: VideoCodec, clip: Tensor, loss: RateDistortionLoss, picture: bool = False, motion_only: bool = False
+    codec: VideoCodec,
+    clip: Tensor,
+    loss: RateDistortionLoss,
+    picture: bool = False,
+    motion_only: bool = False,
+    video: bool = False,
 ) -> ClipFigures:
     """Code a clip as one group of pictures, as a decoder would see it: rounded, padded, cropped and clamped.
 
@@ -46,6 +53,7 @@ def measure(
         loss: Whose metric and lambda weigh distortion and rate.
         picture: Make a panel.
         motion_only: Code motion alone; predictions stand for the frames.
+        video: Make a video.
 
     Returns:
         PSNR of RGB, bits per pixel of the original size (in all and by stream, estimated), the loss, and what copying
@@ -69,7 +77,11 @@ def measure(
     if any(name not in last.bits for name in bits):  # predicted frames: the first frame's bits are all a copy costs
         metrics |= _copy(output, target, sum(b[0] for n, b in bits.items() if n not in last.bits), loss)
     at = last.index
-    return ClipFigures(metrics, panel(frames[at], decoded[at][0], last, stream.maps) if picture else None)
+    return ClipFigures(
+        metrics,
+        panel(frames[at], decoded[at][0], last, stream.maps) if picture else None,
+        side_by_side(frames, output[0]) if video else None,
+    )
 
 
 def _quality(suffix: str, output: Tensor, target: Tensor, loss: RateDistortionLoss) -> dict[str, float]:
@@ -96,6 +108,7 @@ class Validator(pl.Callback):
         anchor: Recorded curve to compare with.
         entry: The entry's figures where they are known: the end of the stage before, and nothing changed since.
         workers: Data-loading processes.
+        videos: Clips shown as videos.
     """
 
     def __init__(
@@ -106,9 +119,10 @@ class Validator(pl.Callback):
         anchor: AnchorConfig,
         entry: dict[str, float] | None = None,
         workers: int = 0,
+        videos: int = 0,
     ):
         self.clips, self.every, self.pictures, self.anchor = clips, every, pictures, anchor
-        self.entry, self.workers = entry, workers
+        self.entry, self.workers, self.videos = entry, workers, videos
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if module.done == 0:
@@ -133,13 +147,16 @@ class Validator(pl.Callback):
                 size = f"{clip.shape[-1]}x{clip.shape[-2]}"
                 raise UserError(f"{item['name']}: is {size}, and MS-SSIM needs sides of at least {MS_SSIM_SIDE}")
             with torch.compiler.set_stance("force_eager"):  # clips of all sizes are not worth compiling for
-                figures[index] = measure(module.codec, clip, module.loss, index < self.pictures, module.motion_only)
+                figures[index] = measure(
+                    module.codec, clip, module.loss, index < self.pictures, module.motion_only, index < self.videos
+                )
         module.train()
         figures = gather(figures, trainer.world_size)
         metrics = {k: sum(f.metrics[k] for f in figures) / len(figures) for k in figures[0].metrics}
         metrics |= self._against_anchor(metrics)
         log_metrics(trainer, module, metrics)
         log_pictures(trainer, module, [f.panel for f in figures if f.panel is not None])
+        log_videos(trainer, module, [f.video for f in figures if f.video is not None])
         return metrics
 
     def items(self, trainer: pl.Trainer) -> Iterator[tuple[int, dict[str, Any]]]:

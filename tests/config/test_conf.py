@@ -176,11 +176,11 @@ def test_ablations_differ_from_the_whole_model_in_one_row_each():
     }
     whole = run_of("experiment=dcvc_tcm_psnr").model
     for name, changes in rows.items():
-        model = run_of(f"experiment=ablation/{name}").model
+        model = run_of(f"experiment=dcvc_tcm_ablation/{name}").model
         assert {f.name for f in fields(model) if getattr(model, f.name) != getattr(whole, f.name)} == set(changes)
         assert {key: getattr(model, key) for key in changes} == changes
-    assert not run_of("experiment=ablation/no_contexts_in_entropy").model.contexts_in.entropy
-    assert run_of("experiment=ablation/1l1c_cr").model.extra_blocks.refinement > 0
+    assert not run_of("experiment=dcvc_tcm_ablation/no_contexts_in_entropy").model.contexts_in.entropy
+    assert run_of("experiment=dcvc_tcm_ablation/1l1c_cr").model.extra_blocks.refinement > 0
 
 
 def test_paths_come_from_the_environment(monkeypatch):

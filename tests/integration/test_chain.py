@@ -129,7 +129,7 @@ def test_the_report_is_one_page_with_everything_in_it(report):
 
 @pytest.mark.parametrize(
     ("ablation", "smaller"),
-    [(["model.contexts=1"], "fusion"), (["experiment=ablation/no_feature_propagation"], None)],
+    [(["model.contexts=1"], "fusion"), (["experiment=dcvc_tcm_ablation/no_feature_propagation"], None)],
 )
 def test_ablations_train_from_the_shell(tmp_path, ablation, smaller):
     step = [*QUICK, *SCENES, "schedule=single_stage", "debug=one_batch", "dir=run"]

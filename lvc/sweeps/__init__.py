@@ -1,0 +1,1 @@
+"""Runs that belong together: read back, gathered into curves, and described to sweep services."""
