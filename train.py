@@ -21,6 +21,7 @@ COMMON = (
     "schedule.stages.<stage>.crop",
     "schedule.stages.<stage>.precision",
     "trainer.accelerator",
+    "trainer.devices",
     "trainer.workers",
     "model.intra.weights",
     "init_from",
@@ -33,9 +34,9 @@ COMMON = (
 
 def run(config: RunConfig, composed: dict[str, Any]) -> None:
     """Train; imported late, so that `--help` and mistakes are answered before torch is loaded."""
-    from lvc.training.run import train
+    from lvc.training.launch import start
 
-    train(config, composed)
+    start(config, composed)
 
 
 if __name__ == "__main__":

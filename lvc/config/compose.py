@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -69,7 +70,8 @@ def run_main(
         try:
             _check(args, config_name, build)
         except UserError as error:
-            _report(error)
+            if os.environ.get("RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0":  # all find the same
+                _report(error)
             sys.exit(2)
     failures: list[UserError] = []
 
@@ -81,7 +83,10 @@ def run_main(
             failures.append(error)
             _report(error)
 
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(task)()
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(task)()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     if failures:
         sys.exit(2)
 

@@ -12,6 +12,8 @@ from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_no
 from lvc.config.run import RunConfig
 from lvc.config.schedule import StageConfig
 from lvc.errors import UserError
+from lvc.training.batches import learning_rate_scale, process_batch
+from lvc.training.distributed import averaged
 from lvc.training.stages import build_optimizer, learning_rate, set_modes
 
 
@@ -30,6 +32,7 @@ class StageBase(pl.LightningModule):
 
     Attributes:
         done: Batches of the stage that are done.
+        corrupt: Samples of this process that were unreadable, and others took their place.
         latest: Terms of the last good step.
         record: Plain figures that outlive an interruption.
     """
@@ -40,7 +43,7 @@ class StageBase(pl.LightningModule):
         self.codec, self.config, self.name, self.total, self.first_step = codec, run, name, total, first_step
         self.number = run.schedule.order.index(name)
         self.stage: StageConfig = run.schedule.stages[name]
-        self.done, self.skipped, self.skipped_in_a_row = 0, 0, 0
+        self.done, self.skipped, self.skipped_in_a_row, self.corrupt = 0, 0, 0, 0
         self.record: dict[str, Any] = {"seconds": 0.0}
         self.names: list[str] = []
         self.latest: dict[str, Tensor] = {}
@@ -65,13 +68,19 @@ class StageBase(pl.LightningModule):
 
     def training_step(self, batch: dict[str, Any], index: int) -> None:
         self.names = list(batch.get("name", []))
+        self.corrupt += sum(bool(names) for names in batch.get("skipped", ()))
         optimizer = self.optimizers()
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(self.stage, self.done, self.total)
+            group["lr"] = self.learning_rate(self.done)
         self._frames += self.train_batch(batch, optimizer)
         self.done += 1
         now = time.perf_counter()
         self._seconds, self._clock = self._seconds + now - self._clock, now
+
+    def learning_rate(self, batch: int) -> float:
+        """Learning rate of batch number ``batch`` (from 0) of the stage, as the number of processes scales it."""
+        scale = learning_rate_scale(self.stage, self.config.trainer, self.trainer.world_size)
+        return scale * learning_rate(self.stage, batch, self.total)
 
     @abstractmethod
     def train_batch(self, batch: dict[str, Any], optimizer: Any) -> int:
@@ -122,10 +131,13 @@ class StageBase(pl.LightningModule):
         self._clock = time.perf_counter()
 
     def take_metrics(self) -> dict[str, float]:
-        """Means since the last call, ready for the loggers."""
-        metrics = {key: float(value) / self._good for key, value in self._sums.items()}
-        metrics |= {"train/lr": learning_rate(self.stage, self.done - 1, self.total), "train/skipped": self.skipped}
+        """Means since the last call over the batches of all processes, ready for the loggers."""
+        means = {key: float(value) / self._good for key, value in self._sums.items()}
+        metrics = averaged(means | {"corrupt": self.corrupt}, self.trainer.strategy)
         world = self.trainer.world_size
+        metrics["train/corrupt_clips"] = round(metrics.pop("corrupt") * world)
+        metrics |= {"train/lr": self.learning_rate(self.done - 1), "train/skipped": self.skipped}
+        metrics["train/batch_clips"] = world * process_batch(self.stage, self.config.trainer, world)
         metrics["system/frames_per_second"] = world * self._frames / max(self._seconds, 1e-9)
         if self.device.type == "cuda":
             metrics["system/gpu_memory_gib"] = torch.cuda.max_memory_allocated(self.device) / 2**30
@@ -134,12 +146,19 @@ class StageBase(pl.LightningModule):
         return metrics
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        counts = {"done": self.done, "skipped": self.skipped, "skipped_in_a_row": self.skipped_in_a_row}
-        checkpoint["stage"] = {"name": self.name, "record": self.record, **counts}
+        state = {
+            key: getattr(self, key) for key in ("name", "done", "skipped", "skipped_in_a_row", "corrupt", "record")
+        }
+        # what has not been logged yet, so that the log of an interrupted run is that of a whole one
+        sums = averaged({k: float(v) for k, v in self._sums.items()} | {"corrupt": self.corrupt}, self.trainer.strategy)
+        state["corrupt"] = round(sums.pop("corrupt") * self.trainer.world_size)
+        checkpoint["stage"] = state | {"unlogged": sums, "good": self._good}
         # a stage is one Lightning epoch whose loader starts where it stopped: Lightning's own counters start anew
         checkpoint.pop("loops", None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         state = checkpoint["stage"]
-        self.done, self.skipped = state["done"], state["skipped"]
-        self.skipped_in_a_row, self.record = state["skipped_in_a_row"], state["record"]
+        for key in ("done", "skipped", "skipped_in_a_row", "record"):
+            setattr(self, key, state[key])
+        self.corrupt = state["corrupt"] if self.trainer.is_global_zero else 0
+        self._good, self._sums = state["good"], state["unlogged"]

@@ -41,17 +41,18 @@ class Checkpointer(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if module.done == 0:
-            self._save(trainer, module)
+            self.save(trainer, module)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         if module.done % self.every == 0 and module.done < module.total:
-            self._save(trainer, module)
+            self.save(trainer, module)
             module.restart_clock()
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._save(trainer, module)
+        self.save(trainer, module)
 
-    def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Write a checkpoint, in all processes together, and remove the oldest."""
         trainer.save_checkpoint(self.folder / f"{module.done:09d}.ckpt")
         if trainer.is_global_zero:
             for old in _checkpoints(self.folder)[KEPT:]:

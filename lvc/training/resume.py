@@ -17,6 +17,9 @@ from lvc.training.atomic import replacing
 FREE = ("trainer.", "logger.", "schedule.stop_after")
 """Options that may change between the parts of an interrupted run."""
 
+HELD = ("trainer.batch_size", "trainer.lr_scaling")
+"""Those among them that may not, because they say what is trained."""
+
 
 class RunState:
     """``state.json``: the configuration a run started with, and its finished stages.
@@ -63,7 +66,8 @@ class RunState:
 def differing(known: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Full keys whose values differ and may not, with both values."""
     old, new = _flatten(known), _flatten(now)
-    changed = [k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k) and not k.startswith(FREE)]
+    changed = [k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k)]
+    changed = [k for k in changed if k in HELD or not k.startswith(FREE)]
     return {key: (old.get(key), new.get(key)) for key in changed}
 
 

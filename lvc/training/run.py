@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
 from lvc.config.data import AugmentConfig
-from lvc.config.run import RunConfig, TrainerConfig, stage_dataset
+from lvc.config.run import RunConfig, stage_dataset
 from lvc.datasets.clips import SampledClips, WholeClips
 from lvc.datasets.loader import make_loader
 from lvc.datasets.sources import check_lengths, open_source
@@ -18,8 +18,10 @@ from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.training import checkpoints, console, resume
 from lvc.training.atomic import replacing
-from lvc.training.batches import StageBatches, stage_batches
+from lvc.training.batches import StageBatches, process_batch, stage_batches
+from lvc.training.distributed import placement, together
 from lvc.training.export import load_export, load_parts, load_starting_weights, save_export
+from lvc.training.interrupt import Interrupt
 from lvc.training.loggers import build_loggers, close
 from lvc.training.module import StageModule
 from lvc.training.plan import check_plan, open_sources
@@ -47,7 +49,7 @@ def train(run: RunConfig, composed: dict[str, Any]) -> Path:
     Raises:
         UserError: If the plan cannot be run as it stands, or the folder holds another run.
     """
-    with console.quiet():
+    with console.quiet(), together():
         return Run(run, composed).train()
 
 
@@ -125,23 +127,25 @@ class Run:
             self._known_entry(name),
             options.workers,
         )
+        checkpointer = checkpoints.Checkpointer(self._checkpoints(name), options.checkpoint_every)
         callbacks = [
             resume.RandomState(self.config.seed, name),
             Progress(options.log_every),
+            Interrupt(checkpointer),  # before a validation, which may take longer than there is
             validator,
-            checkpoints.Checkpointer(self._checkpoints(name), options.checkpoint_every),
+            checkpointer,
         ]
         if options.progress:
             callbacks.append(console.Bar(f"{name} ({running.index(name) + 1}/{len(running)})"))
+        place = placement(options)
+        plugins = place.pop("plugins")
         return pl.Trainer(
-            accelerator=options.accelerator,
-            devices=options.devices,
-            strategy=_strategy(options),
+            **place,
             precision=stage.precision,
             max_epochs=1,
             logger=loggers,
             callbacks=callbacks,
-            plugins=[checkpoints.AtomicCheckpointIO()],
+            plugins=[checkpoints.AtomicCheckpointIO(), *plugins],
             profiler=_profiler(options.profiler, self.folder / "profile", name),
             deterministic=options.deterministic,
             benchmark=not options.deterministic,
@@ -177,7 +181,8 @@ class Run:
             corrupt_budget=getattr(data, "corrupt_budget", 0.0),
         )
         workers = 0 if overfit else self.config.trainer.workers
-        return make_loader(clips, stage.batch_size, seed, workers, trainer.global_rank, trainer.world_size)
+        clips_each = process_batch(stage, self.config.trainer, trainer.world_size)
+        return make_loader(clips, clips_each, seed, workers, trainer.global_rank, trainer.world_size)
 
     def _validation_clips(self) -> Any:
         options = self.config.trainer
@@ -209,7 +214,7 @@ class Run:
         intra = getattr(self.config.model, "intra", None)
         stages = (self.config.schedule.stages[name] for name in self.config.schedule.running)
         started = self.config.init_from or any("intra" in s.train or s.on_enter for s in stages)
-        if intra is not None and not intra.weights and not started:
+        if intra is not None and not intra.weights and not started and pl.utilities.rank_zero_only.rank == 0:
             print("note: the intra codec is untrained; model.intra.weights=EXPORT starts it from an export", flush=True)
 
     def _finish_stage(self, module: StageModule, trainer: pl.Trainer) -> None:
@@ -243,16 +248,6 @@ class Run:
 
     def _checkpoints(self, name: str) -> Path:
         return self.folder / "checkpoints" / name
-
-
-def _strategy(options: TrainerConfig) -> str:
-    """Lightning's own choice on one device. Plain ddp refuses parameters that some frames leave unused."""
-    if options.strategy != "auto":
-        return options.strategy
-    devices = options.devices
-    if devices == "auto":
-        devices = 1 if options.accelerator == "cpu" else torch.cuda.device_count()
-    return "auto" if str(devices) in ("0", "1") else "ddp_find_unused_parameters_true"
 
 
 def _profiler(kind: str | None, folder: Path, stage: str) -> Profiler | None:

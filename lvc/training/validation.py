@@ -111,12 +111,21 @@ class Validator(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if module.done == 0:
             module.record["before"] = self.entry or self.validate(trainer, module)
+        else:
+            self._validate_if_due(trainer, module)  # a run that was stopped between a batch and its validation
         module.restart_clock()
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        if self.every and module.done % self.every == 0 and module.done < module.total:
-            self.validate(trainer, module)
+        if self._validate_if_due(trainer, module):
             module.restart_clock()
+
+    def _validate_if_due(self, trainer: pl.Trainer, module: pl.LightningModule) -> bool:
+        due = self.every and module.done % self.every == 0 and module.done < module.total
+        if not due or module.record.get("validated") == module.done:
+            return False
+        self.validate(trainer, module)
+        module.record["validated"] = module.done
+        return True
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         module.record["after"] = self.validate(trainer, module)
