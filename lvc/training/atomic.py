@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from lvc.errors import UserError
 
@@ -27,6 +28,21 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def save_tensors(data: dict[str, Any], path: Path) -> None:
+    """Write plain data with tensors, which ``torch.load(path, weights_only=True)`` reads, complete or not at all.
+
+    Raises:
+        UserError: If it cannot be written; what ``path`` held before is kept.
+    """
+    import torch
+
+    with replacing(path) as part:
+        try:
+            torch.save(data, part)
+        except RuntimeError as error:  # how torch's writer reports a full disk
+            raise OSError(str(error).splitlines()[0]) from None
 
 
 def check_writable(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,6 +13,7 @@ from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_no
 from lvc.config.run import RunConfig
 from lvc.config.schedule import StageConfig
 from lvc.errors import UserError
+from lvc.training.atomic import save_tensors
 from lvc.training.batches import learning_rate_scale, process_batch
 from lvc.training.distributed import averaged
 from lvc.training.stages import build_optimizer, learning_rate, set_modes
@@ -33,6 +35,7 @@ class StageBase(pl.LightningModule):
     Attributes:
         done: Batches of the stage that are done.
         corrupt: Samples of this process that were unreadable, and others took their place.
+        batch: The batch at hand.
         latest: Terms of the last good step.
         record: Plain figures that outlive an interruption.
     """
@@ -45,7 +48,7 @@ class StageBase(pl.LightningModule):
         self.stage: StageConfig = run.schedule.stages[name]
         self.done, self.skipped, self.skipped_in_a_row, self.corrupt = 0, 0, 0, 0
         self.record: dict[str, Any] = {"seconds": 0.0}
-        self.names: list[str] = []
+        self.batch: dict[str, Any] = {}
         self.latest: dict[str, Tensor] = {}
         self._sums: dict[str, Tensor] = {}
         self._good = self._frames = 0
@@ -67,12 +70,13 @@ class StageBase(pl.LightningModule):
         return build_optimizer(self.codec.parameters(), self.config.optimizer, self.stage.lr)
 
     def training_step(self, batch: dict[str, Any], index: int) -> None:
-        self.names = list(batch.get("name", []))
+        self.batch = batch
         self.corrupt += sum(bool(names) for names in batch.get("skipped", ()))
         optimizer = self.optimizers()
         for group in optimizer.param_groups:
             group["lr"] = self.learning_rate(self.done)
         self._frames += self.train_batch(batch, optimizer)
+        self.batch = {}
         self.done += 1
         now = time.perf_counter()
         self._seconds, self._clock = self._seconds + now - self._clock, now
@@ -119,12 +123,23 @@ class StageBase(pl.LightningModule):
         self.skipped += 1
         self.skipped_in_a_row += 1
         if self.skipped_in_a_row >= self.config.trainer.max_skipped:
-            where = f"stage '{self.name}', batch {self.done}"
-            clips = f", last on clips {', '.join(self.names)}" if self.names else ""
+            where = f"stage '{self.name}', batch {self.done}: loss or gradient was not finite"
             advice = f"lower schedule.stages.{self.name}.lr or grad_clip, or look at the clips"
-            raise UserError(
-                f"{where}: loss or gradient was not finite {self.skipped_in_a_row} times in a row{clips}; {advice}"
-            )
+            raise UserError(f"{where} {self.skipped_in_a_row} times in a row{self._culprits()}; {advice}")
+
+    def _culprits(self) -> str:
+        """Names and numbers of the clips of the batch at hand, and the file that they are saved in."""
+        names, indices = list(self.batch.get("name", [])), [int(i) for i in self.batch.get("index", [])]
+        if not names:
+            return ""
+        listed = [f"{n} (number {i})" for n, i in zip(names, indices, strict=True)] if indices else names
+        path = Path(self.config.dir, "nonfinite", f"{self.name}_{self.done:09d}_{self.global_rank}.pt")
+        found = {"stage": self.name, "batch": self.done, "step": self.step, "names": names, "indices": indices}
+        try:
+            save_tensors(found | {"clip": self.batch["clip"].cpu()}, path)
+        except UserError as error:  # whatever keeps it from being saved, what happened must be said
+            return f", last on clips {', '.join(listed)}, which could not be saved ({error})"
+        return f", last on clips {', '.join(listed)}, saved in {path}"
 
     def restart_clock(self) -> None:
         """Leave what happened since the last batch (validation, say) out of the throughput."""

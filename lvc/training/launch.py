@@ -1,5 +1,6 @@
 """Starting the processes of a run on this machine, where neither torchrun nor SLURM has."""
 
+import logging
 import multiprocessing
 import os
 import sys
@@ -31,6 +32,7 @@ def start(run: RunConfig, composed: dict[str, Any]) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)  # it tells of every signal it passes on
     multiprocessing.set_forkserver_preload(["lvc.training.run"])  # loaded once for all processes
     settings = LaunchConfig(
         min_nodes=1,

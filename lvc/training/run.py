@@ -29,6 +29,7 @@ from lvc.training.provenance import provenance
 from lvc.training.report import Progress, log_metrics
 from lvc.training.stages import enter, freeze, learnable, motion_only
 from lvc.training.validation import Validator
+from lvc.training.watch import Watch
 
 TRAINING_CLIPS = 8
 """Training clips that validation takes where no validation set is given."""
@@ -131,6 +132,7 @@ class Run:
         callbacks = [
             resume.RandomState(self.config.seed, name),
             Progress(options.log_every),
+            Watch(),
             Interrupt(checkpointer),  # before a validation, which may take longer than there is
             validator,
             checkpointer,

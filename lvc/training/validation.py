@@ -18,6 +18,7 @@ from lvc.structures.low_delay import pad
 from lvc.training.losses import RateDistortionLoss, distortion, psnr
 from lvc.training.pictures import panel
 from lvc.training.report import log_metrics, log_pictures
+from lvc.training.watch import ESCAPES, counting_escapes, warn
 
 
 @dataclass
@@ -128,7 +129,14 @@ class Validator(pl.Callback):
         return True
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        module.record["after"] = self.validate(trainer, module)
+        module.codec.eval()
+        with counting_escapes(module.codec) as count:
+            module.record["after"] = self.validate(trainer, module)
+        module.record["escapes"] = count.shares
+        for name, share in count.shares.items() if module.stage.loss.rate else ():
+            if share > ESCAPES:
+                what = f"{share:.1%} of the symbols of entropy model '{name}' lie outside its coding tables"
+                warn(trainer, module, f"{what}, so files will be larger than estimated")
 
     def validate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, float]:
         """Measure every clip, log the means and return them."""
