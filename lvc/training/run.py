@@ -50,8 +50,8 @@ def train(run: RunConfig, composed: dict[str, Any]) -> Path:
     Raises:
         UserError: If the plan cannot be run as it stands, or the folder holds another run.
     """
-    with console.quiet(), together():
-        return Run(run, composed).train()
+    with console.quiet(), together(), Interrupt() as interrupt:
+        return Run(run, composed, interrupt).train()
 
 
 class Run:
@@ -60,10 +60,11 @@ class Run:
     Args:
         run: The checked run.
         composed: The whole composed configuration.
+        interrupt: What listens to signals.
     """
 
-    def __init__(self, run: RunConfig, composed: dict[str, Any]):
-        self.config, self.folder = run, Path(run.dir)
+    def __init__(self, run: RunConfig, composed: dict[str, Any], interrupt: Interrupt):
+        self.config, self.interrupt, self.folder = run, interrupt, Path(run.dir)
         if run.trainer.threads:
             torch.set_num_threads(run.trainer.threads)
         self.state = resume.RunState(self.folder, composed)
@@ -128,14 +129,13 @@ class Run:
             self._known_entry(name),
             options.workers,
         )
-        checkpointer = checkpoints.Checkpointer(self._checkpoints(name), options.checkpoint_every)
         callbacks = [
             resume.RandomState(self.config.seed, name),
             Progress(options.log_every),
             Watch(),
-            Interrupt(checkpointer),  # before a validation, which may take longer than there is
+            self.interrupt,  # before a validation, which may take longer than there is
             validator,
-            checkpointer,
+            checkpoints.Checkpointer(self._checkpoints(name), options.checkpoint_every),
         ]
         if options.progress:
             callbacks.append(console.Bar(f"{name} ({running.index(name) + 1}/{len(running)})"))

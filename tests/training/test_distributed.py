@@ -180,7 +180,7 @@ def test_a_launcher_says_how_many_processes_there_are(monkeypatch, environment, 
 
 
 def test_processes_without_a_common_folder_are_told_so(tiny, tmp_path):
-    run, data = tiny(["frame"], trainer={"devices": 2})
+    data = tiny(["frame"], trainer={"devices": 2})[1]
     context = multiprocessing.get_context("forkserver")
     outcome, port = context.Queue(), free_port()
     started = []
