@@ -1,5 +1,6 @@
 """Files that are complete or not there."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -40,9 +41,27 @@ def save_tensors(data: dict[str, Any], path: Path) -> None:
 
     with replacing(path) as part:
         try:
-            torch.save(data, part)
-        except RuntimeError as error:  # how torch's writer reports a full disk
-            raise OSError(str(error).splitlines()[0]) from None
+            with part.open("wb") as file:
+                torch.save(data, file)
+        except RuntimeError as error:  # torch's writer has its own words for what the disk said
+            cause = error.__context__
+            raise (cause if isinstance(cause, OSError) else OSError(str(error).splitlines()[0])) from None
+
+
+@contextmanager
+def full_disk_said(folder: Path) -> Iterator[None]:
+    """Say in one line that the disk is full, whoever found out (a logger, say).
+
+    Raises:
+        UserError: In that case.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = error.filename or folder
+        raise UserError(f"{where}: {error.strerror}; make room, and the same command continues") from None
 
 
 def check_writable(path: Path) -> None:

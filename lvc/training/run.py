@@ -17,7 +17,7 @@ from lvc.errors import UserError
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.training import checkpoints, console, resume
-from lvc.training.atomic import replacing
+from lvc.training.atomic import full_disk_said, replacing
 from lvc.training.batches import StageBatches, process_batch, stage_batches
 from lvc.training.distributed import placement, together
 from lvc.training.export import load_export, load_parts, load_starting_weights, save_export
@@ -50,7 +50,7 @@ def train(run: RunConfig, composed: dict[str, Any]) -> Path:
     Raises:
         UserError: If the plan cannot be run as it stands, or the folder holds another run.
     """
-    with console.quiet(), together(), Interrupt() as interrupt:
+    with console.quiet(), together(), full_disk_said(Path(run.dir)), Interrupt() as interrupt:
         return Run(run, composed, interrupt).train()
 
 
