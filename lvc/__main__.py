@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from lvc import __version__
-from lvc.cli import decode, encode, imports, info, models, summary
+from lvc.cli import decode, encode, imports, info, models, scaling, summary
 from lvc.errors import UserError
 from lvc.startup import prepare
 
@@ -14,6 +14,7 @@ COMMANDS = {
     "info": info,
     "models": models,
     "summary": summary,
+    "scaling": scaling,
     "import": imports,
 }
 

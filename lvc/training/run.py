@@ -85,8 +85,10 @@ class Run:
     def train(self) -> Path:
         """Run the stages that are not finished, and export."""
         left = [name for name in self.config.schedule.running if name not in self.state.stages]
-        done = checkpoints.newest(self._checkpoints(left[0]))[1] if left else 0
         if left:
+            checkpoint, done = checkpoints.newest(self._checkpoints(left[0]))
+            if checkpoint is None:
+                resume.forget_rows(self.folder / "metrics.csv", left[0])
             loggers = build_loggers(
                 self.config.logger, self.config.name, self.folder, self.state, self.state.step + done
             )
@@ -135,6 +137,7 @@ class Run:
             Watch(),
             self.interrupt,  # before a validation, which may take longer than there is
             validator,
+            _Summary(),
             checkpoints.Checkpointer(self._checkpoints(name), options.checkpoint_every),
         ]
         if options.progress:
@@ -226,12 +229,11 @@ class Run:
             "batches": module.done,
             "train": list(stage.train),
             "frames": stage.frames,
-            "parameters": sum(p.numel() for p in module.codec.parameters() if p.requires_grad),
+            "parameters": _trained(module),
             "skipped": module.skipped,
         }
         record = facts | module.record
         self.state.stages[module.name] = record
-        log_metrics(trainer, module, _summary(record))
         self._export(self.folder / record["export"])
         self.state.save()
         trainer.strategy.barrier()
@@ -259,6 +261,18 @@ def _profiler(kind: str | None, folder: Path, stage: str) -> Profiler | None:
     classes = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
     folder.mkdir(parents=True, exist_ok=True)
     return classes[kind](dirpath=folder, filename=stage)
+
+
+class _Summary(pl.Callback):
+    """Logs a stage's figures before its last checkpoint: a run killed after that does not log them twice."""
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        log_metrics(trainer, module, _summary({"parameters": _trained(module)} | module.record))
+
+
+def _trained(module: pl.LightningModule) -> int:
+    """Parameters that a stage trains."""
+    return sum(p.numel() for p in module.codec.parameters() if p.requires_grad)
 
 
 def _summary(record: dict[str, Any]) -> dict[str, float]:

@@ -110,7 +110,7 @@ class Validator(pl.Callback):
         self.entry, self.workers = entry, workers
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if module.done == 0:
+        if "before" not in module.record:
             module.record["before"] = self.entry or self.validate(trainer, module)
         else:
             self._validate_if_due(trainer, module)  # a run that was stopped between a batch and its validation

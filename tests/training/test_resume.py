@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lvc.errors import UserError
-from lvc.training.resume import differing
+from lvc.training.resume import differing, forget_rows
 from lvc.training.run import train
 from tests.commands import processes
 
@@ -120,6 +120,14 @@ def test_log_of_a_killed_run_has_every_step_once(tiny):
     with (Path(run.dir) / "metrics.csv").open(newline="") as file:
         steps = [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
     assert steps == list(range(1, 9))
+
+
+def test_rows_of_a_stage_that_begins_anew_are_forgotten(tmp_path):
+    log = tmp_path / "metrics.csv"
+    log.write_text("step,stage_name,val/psnr\n8,motion,20\n8,frame,21\n")
+    forget_rows(log, "frame")
+    assert log.read_text().split() == ["step,stage_name,val/psnr", "8,motion,20"]
+    forget_rows(tmp_path / "none.csv", "frame")
 
 
 def test_torn_checkpoint_is_passed_over_loudly(whole, tiny, capsys):
