@@ -21,6 +21,7 @@ COMMON = (
     "schedule.stages.<stage>.crop",
     "schedule.stages.<stage>.precision",
     "trainer.accelerator",
+    "trainer.devices",
     "trainer.workers",
     "model.intra.weights",
     "init_from",
@@ -38,9 +39,9 @@ def run(config: RunConfig, composed: dict[str, Any]) -> float | None:
         The validation cost at the end, lambda * D + R, which a search makes small.
     """
     from lvc.sweeps.runs import validation_cost
-    from lvc.training.run import train
+    from lvc.training.launch import start
 
-    train(config, composed)
+    start(config, composed)
     return validation_cost(config.dir)
 
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from lvc import __version__
-from lvc.cli import cut, dashboard, decode, encode, gather, imports, info, models, summary, wandb_sweep
+from lvc.cli import cut, dashboard, decode, encode, gather, imports, info, models, scaling, summary, wandb_sweep
 from lvc.errors import UserError
 from lvc.startup import prepare
 
@@ -15,6 +15,7 @@ COMMANDS = {
     "info": info,
     "models": models,
     "summary": summary,
+    "scaling": scaling,
     "import": imports,
     "gather": gather,
     "wandb-sweep": wandb_sweep,

@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -83,7 +84,8 @@ def run_main(
             group, folder = _check(args, config_name, build)
             failures = multirun.Failures(folder)
         except UserError as error:
-            _report(error)
+            if os.environ.get("RANK", "0") == "0" and os.environ.get("SLURM_PROCID", "0") == "0":  # all find the same
+                _report(error)
             sys.exit(2)
 
     def task(config: DictConfig) -> Any:
@@ -101,7 +103,10 @@ def run_main(
             failures.add(error, data.get("dir"))  # the other members go on
         return None
 
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(task)()
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(task)()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     if code := failures.exit_code():
         sys.exit(code)
 

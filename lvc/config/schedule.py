@@ -104,7 +104,7 @@ class StageConfig:
     warmup_steps: int = Field(0, ge=0)
     """Batches over which the learning rate rises linearly from 0."""
     batch_size: int = Field(4, ge=1)
-    """Clips per batch and device."""
+    """Clips per batch and process, or of all processes together (`trainer.batch_size`)."""
     crop: int | None = Field(256, ge=16)
     """Side of the square training crop; null takes whole frames."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from lvc.config.contract import contract
+from lvc.config.contract import ConfigError, contract
 
 
 @contract
@@ -23,10 +23,14 @@ class TrainerConfig:
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Lightning accelerator."""
-    devices: int | str = "auto"
-    """Number of devices, or `auto`."""
-    strategy: str = "auto"
-    """Lightning strategy."""
+    devices: int | str = 1
+    """Processes on this machine, a device each, or `auto` for all GPUs; torchrun and SLURM say it themselves."""
+    strategy: Literal["auto", "ddp"] = "auto"
+    """How processes share the work; `auto` is `ddp` where there are several. See docs/distributed.md."""
+    batch_size: Literal["per_device", "global"] = "per_device"
+    """Whether a stage's `batch_size` is that of each process, or of all of them together."""
+    lr_scaling: Literal["none", "linear", "sqrt"] = "none"
+    """What n times a stage's `batch_size` clips per step multiply its learning rate by: 1, n, or the root of n."""
     workers: int = Field(2, ge=0)
     """Data-loading processes."""
     threads: int | None = Field(None, ge=1)
@@ -59,6 +63,13 @@ class TrainerConfig:
     """Train on the first batch only, without augmentation, for debugging."""
     profiler: Literal["simple", "advanced", "pytorch"] | None = None
     """Lightning profiler."""
+
+    def __post_init__(self):
+        if self.batch_size == "global" and self.lr_scaling != "none":
+            raise ConfigError(
+                "lr_scaling",
+                f"{self.lr_scaling} has nothing to scale: batch_size=global keeps a step's clips as they are",
+            )
 
 
 @contract

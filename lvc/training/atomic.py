@@ -1,9 +1,11 @@
 """Files that are complete or not there."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from lvc.errors import UserError
 
@@ -27,6 +29,39 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def save_tensors(data: dict[str, Any], path: Path) -> None:
+    """Write plain data with tensors, which ``torch.load(path, weights_only=True)`` reads, complete or not at all.
+
+    Raises:
+        UserError: If it cannot be written; what ``path`` held before is kept.
+    """
+    import torch
+
+    with replacing(path) as part:
+        try:
+            with part.open("wb") as file:
+                torch.save(data, file)
+        except RuntimeError as error:  # torch's writer has its own words for what the disk said
+            cause = error.__context__
+            raise (cause if isinstance(cause, OSError) else OSError(str(error).splitlines()[0])) from None
+
+
+@contextmanager
+def full_disk_said(folder: Path) -> Iterator[None]:
+    """Say in one line that the disk is full, whoever found out (a logger, say).
+
+    Raises:
+        UserError: In that case.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = error.filename or folder
+        raise UserError(f"{where}: {error.strerror}; make room, and the same command continues") from None
 
 
 def check_writable(path: Path) -> None:

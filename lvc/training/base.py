@@ -2,6 +2,7 @@
 
 import time
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,6 +13,9 @@ from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_no
 from lvc.config.run import RunConfig
 from lvc.config.schedule import StageConfig
 from lvc.errors import UserError
+from lvc.training.atomic import save_tensors
+from lvc.training.batches import learning_rate_scale, process_batch
+from lvc.training.distributed import averaged
 from lvc.training.stages import build_optimizer, learning_rate, set_modes
 
 
@@ -30,6 +34,8 @@ class StageBase(pl.LightningModule):
 
     Attributes:
         done: Batches of the stage that are done.
+        corrupt: Samples of this process that were unreadable, and others took their place.
+        batch: The batch at hand.
         latest: Terms of the last good step.
         record: Plain figures that outlive an interruption.
     """
@@ -40,9 +46,9 @@ class StageBase(pl.LightningModule):
         self.codec, self.config, self.name, self.total, self.first_step = codec, run, name, total, first_step
         self.number = run.schedule.order.index(name)
         self.stage: StageConfig = run.schedule.stages[name]
-        self.done, self.skipped, self.skipped_in_a_row = 0, 0, 0
+        self.done, self.skipped, self.skipped_in_a_row, self.corrupt = 0, 0, 0, 0
         self.record: dict[str, Any] = {"seconds": 0.0}
-        self.names: list[str] = []
+        self.batch: dict[str, Any] = {}
         self.latest: dict[str, Tensor] = {}
         self._sums: dict[str, Tensor] = {}
         self._good = self._frames = 0
@@ -64,14 +70,21 @@ class StageBase(pl.LightningModule):
         return build_optimizer(self.codec.parameters(), self.config.optimizer, self.stage.lr)
 
     def training_step(self, batch: dict[str, Any], index: int) -> None:
-        self.names = list(batch.get("name", []))
+        self.batch = batch
+        self.corrupt += sum(bool(names) for names in batch.get("skipped", ()))
         optimizer = self.optimizers()
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(self.stage, self.done, self.total)
+            group["lr"] = self.learning_rate(self.done)
         self._frames += self.train_batch(batch, optimizer)
+        self.batch = {}
         self.done += 1
         now = time.perf_counter()
         self._seconds, self._clock = self._seconds + now - self._clock, now
+
+    def learning_rate(self, batch: int) -> float:
+        """Learning rate of batch number ``batch`` (from 0) of the stage, as the number of processes scales it."""
+        scale = learning_rate_scale(self.stage, self.config.trainer, self.trainer.world_size)
+        return scale * learning_rate(self.stage, batch, self.total)
 
     @abstractmethod
     def train_batch(self, batch: dict[str, Any], optimizer: Any) -> int:
@@ -110,22 +123,36 @@ class StageBase(pl.LightningModule):
         self.skipped += 1
         self.skipped_in_a_row += 1
         if self.skipped_in_a_row >= self.config.trainer.max_skipped:
-            where = f"stage '{self.name}', batch {self.done}"
-            clips = f", last on clips {', '.join(self.names)}" if self.names else ""
+            where = f"stage '{self.name}', batch {self.done}: loss or gradient was not finite"
             advice = f"lower schedule.stages.{self.name}.lr or grad_clip, or look at the clips"
-            raise UserError(
-                f"{where}: loss or gradient was not finite {self.skipped_in_a_row} times in a row{clips}; {advice}"
-            )
+            raise UserError(f"{where} {self.skipped_in_a_row} times in a row{self._culprits()}; {advice}")
+
+    def _culprits(self) -> str:
+        """Names and numbers of the clips of the batch at hand, and the file that they are saved in."""
+        names, indices = list(self.batch.get("name", [])), [int(i) for i in self.batch.get("index", [])]
+        if not names:
+            return ""
+        listed = [f"{n} (number {i})" for n, i in zip(names, indices, strict=True)] if indices else names
+        path = Path(self.config.dir, "nonfinite", f"{self.name}_{self.done:09d}_{self.global_rank}.pt")
+        found = {"stage": self.name, "batch": self.done, "step": self.step, "names": names, "indices": indices}
+        try:
+            save_tensors(found | {"clip": self.batch["clip"].cpu()}, path)
+        except UserError as error:  # whatever keeps it from being saved, what happened must be said
+            return f", last on clips {', '.join(listed)}, which could not be saved ({error})"
+        return f", last on clips {', '.join(listed)}, saved in {path}"
 
     def restart_clock(self) -> None:
         """Leave what happened since the last batch (validation, say) out of the throughput."""
         self._clock = time.perf_counter()
 
     def take_metrics(self) -> dict[str, float]:
-        """Means since the last call, ready for the loggers."""
-        metrics = {key: float(value) / self._good for key, value in self._sums.items()}
-        metrics |= {"train/lr": learning_rate(self.stage, self.done - 1, self.total), "train/skipped": self.skipped}
+        """Means since the last call over the batches of all processes, ready for the loggers."""
+        means = {key: float(value) / self._good for key, value in self._sums.items()}
+        metrics = averaged(means | {"corrupt": self.corrupt}, self.trainer.strategy)
         world = self.trainer.world_size
+        metrics["train/corrupt_clips"] = round(metrics.pop("corrupt") * world)
+        metrics |= {"train/lr": self.learning_rate(self.done - 1), "train/skipped": self.skipped}
+        metrics["train/batch_clips"] = world * process_batch(self.stage, self.config.trainer, world)
         metrics["system/frames_per_second"] = world * self._frames / max(self._seconds, 1e-9)
         if self.device.type == "cuda":
             metrics["system/gpu_memory_gib"] = torch.cuda.max_memory_allocated(self.device) / 2**30
@@ -134,12 +161,19 @@ class StageBase(pl.LightningModule):
         return metrics
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        counts = {"done": self.done, "skipped": self.skipped, "skipped_in_a_row": self.skipped_in_a_row}
-        checkpoint["stage"] = {"name": self.name, "record": self.record, **counts}
+        state = {
+            key: getattr(self, key) for key in ("name", "done", "skipped", "skipped_in_a_row", "corrupt", "record")
+        }
+        # what has not been logged yet, so that the log of an interrupted run is that of a whole one
+        sums = averaged({k: float(v) for k, v in self._sums.items()} | {"corrupt": self.corrupt}, self.trainer.strategy)
+        state["corrupt"] = round(sums.pop("corrupt") * self.trainer.world_size)
+        checkpoint["stage"] = state | {"unlogged": sums, "good": self._good}
         # a stage is one Lightning epoch whose loader starts where it stopped: Lightning's own counters start anew
         checkpoint.pop("loops", None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         state = checkpoint["stage"]
-        self.done, self.skipped = state["done"], state["skipped"]
-        self.skipped_in_a_row, self.record = state["skipped_in_a_row"], state["record"]
+        for key in ("done", "skipped", "skipped_in_a_row", "record"):
+            setattr(self, key, state[key])
+        self.corrupt = state["corrupt"] if self.trainer.is_global_zero else 0
+        self._good, self._sums = state["good"], state["unlogged"]

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from lvc.config.schedule import StageConfig
+from lvc.config.trainer import TrainerConfig
+from lvc.errors import UserError
 
 
 def stage_batches(stage: StageConfig, per_epoch: int, limit: int | None) -> int:
@@ -16,6 +18,28 @@ def stage_batches(stage: StageConfig, per_epoch: int, limit: int | None) -> int:
     """
     total = stage.steps if stage.steps is not None else stage.epochs * per_epoch
     return min(total, limit) if limit is not None else total
+
+
+def process_batch(stage: StageConfig, options: TrainerConfig, world: int) -> int:
+    """Clips in each process's share of a step.
+
+    Raises:
+        UserError: If the clips of a step cannot be shared out evenly.
+    """
+    if options.batch_size == "per_device":
+        return stage.batch_size
+    if stage.batch_size % world:
+        raise UserError(
+            f"trainer.batch_size: global, but {world} processes cannot share {stage.batch_size} clips evenly; "
+            f"choose schedule.stages.<stage>.batch_size as a multiple of {world}"
+        )
+    return stage.batch_size // world
+
+
+def learning_rate_scale(stage: StageConfig, options: TrainerConfig, world: int) -> float:
+    """What `trainer.lr_scaling` multiplies a stage's learning rate by."""
+    times = process_batch(stage, options, world) * world / stage.batch_size
+    return {"none": 1.0, "linear": times, "sqrt": times**0.5}[options.lr_scaling]
 
 
 class StageBatches:

@@ -9,7 +9,7 @@ import torch
 from lightning_fabric.plugins.io import TorchCheckpointIO
 
 from lvc.errors import UserError
-from lvc.training.atomic import replacing
+from lvc.training.atomic import save_tensors
 
 KEPT = 2
 """Checkpoints kept, so that one is left when the newest turns out to be damaged."""
@@ -19,11 +19,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes beside the target, makes sure it is on disk, and only then puts it in the target's place."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        with replacing(Path(path)) as part:
-            try:
-                torch.save(checkpoint, part)
-            except RuntimeError as error:  # how torch's writer reports a full disk
-                raise OSError(str(error).splitlines()[0]) from None
+        save_tensors(checkpoint, Path(path))
 
 
 class Checkpointer(pl.Callback):
@@ -40,18 +36,30 @@ class Checkpointer(pl.Callback):
         self.folder, self.every = folder, every
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Save what a stage begins with.
+
+        Raises:
+            UserError: If this process found another checkpoint than the first one did.
+        """
+        first = trainer.strategy.broadcast((str(self.folder), module.done))
+        if first != (str(self.folder), module.done):
+            found = f"process {trainer.global_rank} stands at batch {module.done} in {self.folder}"
+            raise UserError(
+                f"dir: {found}, the first one at batch {first[1]} in {first[0]}; all need one folder that they share"
+            )
         if module.done == 0:
-            self._save(trainer, module)
+            self.save(trainer, module)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         if module.done % self.every == 0 and module.done < module.total:
-            self._save(trainer, module)
+            self.save(trainer, module)
             module.restart_clock()
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._save(trainer, module)
+        self.save(trainer, module)
 
-    def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Write a checkpoint, in all processes together, and remove the oldest."""
         trainer.save_checkpoint(self.folder / f"{module.done:09d}.ckpt")
         if trainer.is_global_zero:
             for old in _checkpoints(self.folder)[KEPT:]:

@@ -15,6 +15,8 @@ from lvc.config.schedule import StageConfig
 from lvc.config.trainer import TrainerConfig
 from lvc.datasets.sources import check_lengths, open_source
 from lvc.training.atomic import check_writable
+from lvc.training.batches import process_batch
+from lvc.training.distributed import placement
 from lvc.training.stages import build_optimizer
 
 
@@ -44,7 +46,7 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
         UserError: Naming the option, or an export's path that cannot be written.
     """
     build_optimizer(codec.parameters(), run.optimizer, lr=1.0)
-    _check_hardware(run.trainer)
+    world = _check_hardware(run.trainer)
     if run.export:
         check_writable(Path(run.export))
     if run.init_from and not Path(run.init_from).is_file():
@@ -54,6 +56,8 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
         stage, key = run.schedule.stages[name], f"schedule.stages.{name}"
         if isinstance(codec, VideoCodec):
             _check_kinds(codec, stage, key)
+        _check_trains(codec, stage, key)
+        process_batch(stage, run.trainer, world)
         if stage.crop is None and (stage.loss.metric or run.loss.metric) == "ms_ssim":
             height, width = sources[name].read(0, 0, 1).shape[1:3]
             if min(height, width) < MS_SSIM_SIDE:
@@ -67,13 +71,22 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
                 raise ConfigError(f"{key}.on_enter.{label}.path", f"{action.path}: no such export")
 
 
-def _check_hardware(options: TrainerConfig) -> None:
-    wanted = {"accelerator": options.accelerator, "devices": options.devices, "strategy": options.strategy}
+def _check_hardware(options: TrainerConfig) -> int:
+    """The number of processes, if they can be had."""
     try:
-        pl.Trainer(**wanted, logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    except (MisconfigurationException, TypeError, ValueError) as error:
-        listed = ", ".join(f"{key}={value}" for key, value in wanted.items())
+        trainer = pl.Trainer(**placement(options), logger=False, enable_checkpointing=False, enable_progress_bar=False)
+        return trainer.world_size
+    except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
+        listed = f"accelerator={options.accelerator}, devices={options.devices}, strategy={options.strategy}"
         raise ConfigError("trainer", f"cannot have {listed} here: {str(error).splitlines()[0]}") from None
+
+
+def _check_trains(codec: VideoCodec, stage: StageConfig, key: str) -> None:
+    """Refuse a stage whose parts have no parameter: a configuration may have switched off all that they hold."""
+    modules = (module for part in stage.train for module in codec.parts[part])
+    if not any(p.requires_grad for module in modules for p in module.parameters()):
+        parts = ", ".join(stage.train)
+        raise ConfigError(f"{key}.train", f"{parts}: has no parameter in this model, so the stage would train nothing")
 
 
 def _check_kinds(codec: VideoCodec, stage: StageConfig, key: str) -> None:

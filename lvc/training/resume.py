@@ -1,5 +1,6 @@
 """What a run's folder remembers, so that the same command continues where it stood."""
 
+import csv
 import json
 import random
 import zlib
@@ -16,6 +17,9 @@ from lvc.training.atomic import replacing
 
 FREE = ("trainer.", "logger.", "schedule.stop_after")
 """Options that may change between the parts of an interrupted run."""
+
+HELD = ("trainer.batch_size", "trainer.lr_scaling")
+"""Those among them that may not, because they say what is trained."""
 
 
 class RunState:
@@ -63,7 +67,8 @@ class RunState:
 def differing(known: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Full keys whose values differ and may not, with both values."""
     old, new = _flatten(known), _flatten(now)
-    changed = [k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k) and not k.startswith(FREE)]
+    changed = [k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k)]
+    changed = [k for k in changed if k in HELD or not k.startswith(FREE)]
     return {key: (old.get(key), new.get(key)) for key in changed}
 
 
@@ -75,6 +80,20 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
+
+
+def forget_rows(log: Path, stage: str) -> None:
+    """Drop a stage's rows from ``metrics.csv``: it was killed before its first checkpoint, and begins anew."""
+    if not log.is_file() or pl.utilities.rank_zero_only.rank != 0:
+        return
+    with log.open(newline="") as file:
+        reader = csv.DictReader(file)
+        columns, rows = reader.fieldnames or [], list(reader)
+    if any(row.get("stage_name") == stage for row in rows):
+        with replacing(log) as part, part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(row for row in rows if row.get("stage_name") != stage)
 
 
 def seed(*key: int | str) -> None:

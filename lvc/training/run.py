@@ -8,17 +8,19 @@ import torch
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
-from lvc.config.run import RunConfig, TrainerConfig
+from lvc.config.run import RunConfig
 from lvc.datasets.loader import make_loader
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.training import checkpoints, console, resume
 from lvc.training.artifacts import log_export
-from lvc.training.atomic import replacing
+from lvc.training.atomic import full_disk_said, replacing
 from lvc.training.base import StageBase
-from lvc.training.batches import StageBatches, stage_batches
+from lvc.training.batches import StageBatches, process_batch, stage_batches
+from lvc.training.distributed import placement, together
 from lvc.training.export import load_export, load_parts, load_starting_weights, save_export
 from lvc.training.histograms import Histograms
+from lvc.training.interrupt import Interrupt
 from lvc.training.loggers import build_loggers, close
 from lvc.training.plan import check_plan, open_sources
 from lvc.training.provenance import provenance
@@ -26,6 +28,7 @@ from lvc.training.report import Progress, log_metrics
 from lvc.training.stages import enter, freeze, learnable, motion_only
 from lvc.training.tables import log_tables
 from lvc.training.task import task_of
+from lvc.training.watch import Watch
 
 
 def train(run: RunConfig, composed: dict[str, Any]) -> Path:
@@ -43,8 +46,8 @@ def train(run: RunConfig, composed: dict[str, Any]) -> Path:
     Raises:
         UserError: If the plan cannot be run as it stands, or the folder holds another run.
     """
-    with console.quiet():
-        return Run(run, composed).train()
+    with console.quiet(), together(), full_disk_said(Path(run.dir)), Interrupt() as interrupt:
+        return Run(run, composed, interrupt).train()
 
 
 class Run:
@@ -53,10 +56,11 @@ class Run:
     Args:
         run: The checked run.
         composed: The whole composed configuration.
+        interrupt: What listens to signals.
     """
 
-    def __init__(self, run: RunConfig, composed: dict[str, Any]):
-        self.config, self.folder = run, Path(run.dir)
+    def __init__(self, run: RunConfig, composed: dict[str, Any], interrupt: Interrupt):
+        self.config, self.interrupt, self.folder = run, interrupt, Path(run.dir)
         if run.trainer.threads:
             torch.set_num_threads(run.trainer.threads)
         self.state = resume.RunState(self.folder, composed)
@@ -78,8 +82,10 @@ class Run:
     def train(self) -> Path:
         """Run the stages that are not finished, and export."""
         left = [name for name in self.config.schedule.running if name not in self.state.stages]
-        done = checkpoints.newest(self._checkpoints(left[0]))[1] if left else 0
         if left:
+            checkpoint, done = checkpoints.newest(self._checkpoints(left[0]))
+            if checkpoint is None:
+                resume.forget_rows(self.folder / "metrics.csv", left[0])
             loggers = build_loggers(
                 self.config.logger, self.config.name, self.folder, self.state, self.state.step + done
             )
@@ -126,22 +132,25 @@ class Run:
         callbacks = [
             resume.RandomState(self.config.seed, name),
             Progress(options.log_every),
+            Watch(),
+            self.interrupt,  # before a validation, which may take longer than there is
             validator,
+            _Summary(),
             checkpoints.Checkpointer(self._checkpoints(name), options.checkpoint_every),
         ]
         if logger.histograms:
             callbacks.append(Histograms(logger.histograms))
         if options.progress:
             callbacks.append(console.Bar(f"{name} ({running.index(name) + 1}/{len(running)})"))
+        place = placement(options)
+        plugins = place.pop("plugins")
         return pl.Trainer(
-            accelerator=options.accelerator,
-            devices=options.devices,
-            strategy=_strategy(options),
+            **place,
             precision=stage.precision,
             max_epochs=1,
             logger=loggers,
             callbacks=callbacks,
-            plugins=[checkpoints.AtomicCheckpointIO()],
+            plugins=[checkpoints.AtomicCheckpointIO(), *plugins],
             profiler=_profiler(options.profiler, self.folder / "profile", name),
             deterministic=options.deterministic,
             benchmark=not options.deterministic,
@@ -166,9 +175,8 @@ class Run:
         stage, options = self.config.schedule.stages[name], self.config.trainer
         samples = self.task.samples(name, self.sources[name])
         workers = 0 if options.overfit else options.workers
-        return make_loader(
-            samples, stage.batch_size, self.config.seed, workers, trainer.global_rank, trainer.world_size
-        )
+        clips_each = process_batch(stage, options, trainer.world_size)
+        return make_loader(samples, clips_each, self.config.seed, workers, trainer.global_rank, trainer.world_size)
 
     def _load_weights(self) -> None:
         """The weights a run begins or goes on with; a running stage's checkpoint comes over them."""
@@ -189,7 +197,7 @@ class Run:
         intra = getattr(self.config.model, "intra", None)
         stages = (self.config.schedule.stages[name] for name in self.config.schedule.running)
         started = self.config.init_from or any("intra" in s.train or s.on_enter for s in stages)
-        if intra is not None and not intra.weights and not started:
+        if intra is not None and not intra.weights and not started and pl.utilities.rank_zero_only.rank == 0:
             print("note: the intra codec is untrained; model.intra.weights=EXPORT starts it from an export", flush=True)
 
     def _finish_stage(self, module: StageBase, trainer: pl.Trainer) -> None:
@@ -199,12 +207,11 @@ class Run:
             "batches": module.done,
             "train": list(stage.train),
             "frames": stage.frames,
-            "parameters": sum(p.numel() for p in module.codec.parameters() if p.requires_grad),
+            "parameters": _trained(module),
             "skipped": module.skipped,
         }
         record = facts | module.record
         self.state.stages[module.name] = record
-        log_metrics(trainer, module, _summary(record))
         log_tables(trainer, module, self.state.stages, self.config.anchor)
         export = self._export(self.folder / record["export"])
         self.state.save()
@@ -229,16 +236,6 @@ class Run:
         return self.folder / "checkpoints" / name
 
 
-def _strategy(options: TrainerConfig) -> str:
-    """Lightning's own choice on one device. Plain ddp refuses parameters that some frames leave unused."""
-    if options.strategy != "auto":
-        return options.strategy
-    devices = options.devices
-    if devices == "auto":
-        devices = 1 if options.accelerator == "cpu" else torch.cuda.device_count()
-    return "auto" if str(devices) in ("0", "1") else "ddp_find_unused_parameters_true"
-
-
 def _profiler(kind: str | None, folder: Path, stage: str) -> Profiler | None:
     """Lightning's profiler of that kind, writing one report per stage."""
     if kind is None:
@@ -246,6 +243,18 @@ def _profiler(kind: str | None, folder: Path, stage: str) -> Profiler | None:
     classes = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
     folder.mkdir(parents=True, exist_ok=True)
     return classes[kind](dirpath=folder, filename=stage)
+
+
+class _Summary(pl.Callback):
+    """Logs a stage's figures before its last checkpoint: a run killed after that does not log them twice."""
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        log_metrics(trainer, module, _summary({"parameters": _trained(module)} | module.record))
+
+
+def _trained(module: pl.LightningModule) -> int:
+    """Parameters that a stage trains."""
+    return sum(p.numel() for p in module.codec.parameters() if p.requires_grad)
 
 
 def _summary(record: dict[str, Any]) -> dict[str, float]:

@@ -19,6 +19,7 @@ from lvc.structures.frame import pad
 from lvc.training.losses import RateDistortionLoss, distortion, psnr
 from lvc.training.pictures import panel, side_by_side
 from lvc.training.report import log_metrics, log_pictures, log_videos
+from lvc.training.watch import ESCAPES, counting_escapes, warn
 
 
 @dataclass
@@ -125,17 +126,33 @@ class Validator(pl.Callback):
         self.entry, self.workers, self.videos = entry, workers, videos
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if module.done == 0:
+        if "before" not in module.record:
             module.record["before"] = self.entry or self.validate(trainer, module)
+        else:
+            self._validate_if_due(trainer, module)  # a run that was stopped between a batch and its validation
         module.restart_clock()
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        if self.every and module.done % self.every == 0 and module.done < module.total:
-            self.validate(trainer, module)
+        if self._validate_if_due(trainer, module):
             module.restart_clock()
 
+    def _validate_if_due(self, trainer: pl.Trainer, module: pl.LightningModule) -> bool:
+        due = self.every and module.done % self.every == 0 and module.done < module.total
+        if not due or module.record.get("validated") == module.done:
+            return False
+        self.validate(trainer, module)
+        module.record["validated"] = module.done
+        return True
+
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        module.record["after"] = self.validate(trainer, module)
+        module.codec.eval()
+        with counting_escapes(module.codec) as count:
+            module.record["after"] = self.validate(trainer, module)
+        module.record["escapes"] = count.shares
+        for name, share in count.shares.items() if module.stage.loss.rate else ():
+            if share > ESCAPES:
+                what = f"{share:.1%} of the symbols of entropy model '{name}' lie outside its coding tables"
+                warn(trainer, module, f"{what}, so files will be larger than estimated")
 
     def validate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, float]:
         """Measure every clip, log the means and return them."""

@@ -236,7 +236,7 @@ def test_an_encoder_adds_what_it_does_not_like(tmp_path, videos):
         (["dir=file/run"], "dir: file/run: cannot be made (Not a directory)"),
         (["export=/proc/nope.safetensors"], "/proc/nope.safetensors: cannot be written"),
         (["export=folder"], "folder: cannot be written (it is a folder)"),
-        (["trainer.strategy=telepathy"], "trainer: cannot have accelerator=cpu, devices=auto, strategy=telepathy here"),
+        (["trainer.strategy=telepathy"], "trainer.strategy: 'telepathy' is not one of 'auto' or 'ddp'"),
         (["trainer.devices=banana"], "trainer: cannot have accelerator=cpu, devices=banana, strategy=auto here"),
         (["model.intra.weights=none.safetensors"], "none.safetensors: no such export"),
         (["loss.lmbda=0"], "loss.lmbda: input should be greater than 0"),

@@ -1,4 +1,5 @@
 import json
+import signal
 import struct
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from lvc.config.model import ModelConfig
 from lvc.models.build import build_codec
 from lvc.training.export import read_export, save_export
 from lvc.training.run import train
+from tests.training.test_resume import run_until
 
 from .conftest import TINY
 
@@ -201,3 +203,13 @@ def test_tensorboard_has_metrics_and_pictures(tiny):
 def test_without_loggers_a_run_still_trains(tiny):
     run, data = tiny(logger={"csv": False})
     assert train(run, data).is_file() and not Path(run.dir, "metrics.csv").exists()
+
+
+def test_an_interrupted_run_stays_one_wandb_run(tmp_path, tiny):
+    changes = {"stage": {"steps": 6}, "trainer": {"checkpoint_every": 2}}
+    run, data = tiny(["frame"], logger={"wandb": True, "csv": False}, **changes)
+    assert run_until(run, data, (Path(run.dir) / "checkpoints/frame/000000002.ckpt").exists) == -signal.SIGKILL
+    train(run, data)
+    files = sorted(Path(run.dir).glob("wandb/offline-run-*/run-*.wandb"), key=lambda path: path.stat().st_mtime)
+    assert len(files) == 2
+    assert {path.stem for path in files} == {f"run-{json.loads(Path(run.dir, 'state.json').read_text())['wandb']}"}

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins import MixedPrecision
 
 from lvc.errors import UserError
 from lvc.models.build import build_codec
@@ -97,6 +100,53 @@ def test_too_many_skipped_steps_stop_the_run(tiny):
     bad = clip(3, float("nan"))
     with pytest.raises(UserError, match=r"stage 'joint', batch 3: .* 3 times in a row, last on clips scene"):
         fit(run, "joint", [clip(3), bad, bad, bad, clip(3)])
+
+
+def test_samples_of_the_last_bad_step_are_saved(tiny):
+    run, _ = tiny(["joint"], trainer={"max_skipped": 2})
+    bad = clip(3, float("nan")) | {"index": torch.tensor([7])}
+    with pytest.raises(UserError, match=r"last on clips scene \(number 7\), saved in .*joint_000000002_0\.pt; lower"):
+        fit(run, "joint", [clip(3), bad, bad])
+    (path,) = Path(run.dir, "nonfinite").iterdir()
+    saved = torch.load(path, weights_only=True)
+    assert (saved["stage"], saved["batch"], saved["step"]) == ("joint", 2, 2)
+    assert (saved["names"], saved["indices"]) == (["scene"], [7])
+    assert torch.equal(saved["clip"].isnan(), bad["clip"].isnan())
+
+
+def test_samples_that_cannot_be_saved_do_not_hide_what_happened(tiny, tmp_path):
+    run, _ = tiny(["joint"], trainer={"max_skipped": 1})
+    Path(run.dir).write_text("in the way")
+    with pytest.raises(UserError, match=r"was not finite 1 times in a row, last on clips scene, which could not be"):
+        fit(run, "joint", [clip(3, float("nan"))])
+
+
+def test_unreadable_samples_are_counted(tiny):
+    run, _ = tiny(["joint"])
+    module, _ = fit(run, "joint", [clip(3) | {"skipped": [""]}, clip(3) | {"skipped": ["torn.mkv"]}])
+    assert module.corrupt == 1 and module.take_metrics()["train/corrupt_clips"] == 1
+
+
+def test_loss_scale_outlives_an_interruption(tiny, tmp_path):
+    def trainer():
+        half = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2))
+        quiet = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
+        return pl.Trainer(accelerator="cpu", max_epochs=1, plugins=[half], enable_progress_bar=False, **quiet)
+
+    def batches(count):
+        return torch.utils.data.DataLoader([clip(3)] * count, batch_size=None, generator=torch.Generator())
+
+    run, _ = tiny(["frame"])
+    codec = build_codec(run.model)
+    freeze(codec, run.schedule.stages["frame"].train, learnable(codec))
+    with console.quiet():
+        first, again = trainer(), trainer()
+        first.fit(StageModule(codec, run, "frame", 3), batches(3))
+        first.save_checkpoint(tmp_path / "a.ckpt")
+        scale = first.precision_plugin.scaler.get_scale()
+        again.fit(StageModule(codec, run, "frame", 3), batches(0), ckpt_path=tmp_path / "a.ckpt", weights_only=True)
+    assert scale != 8
+    assert again.precision_plugin.scaler.get_scale() == scale
 
 
 def test_good_step_in_between_starts_the_count_again(tiny):

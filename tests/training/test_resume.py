@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lvc.errors import UserError
-from lvc.training.resume import differing
+from lvc.training.resume import differing, forget_rows
 from lvc.training.run import train
 from tests.commands import processes
 
@@ -26,11 +26,20 @@ def weights(folder):
     return load_file(Path(folder) / "codec.safetensors")
 
 
+def figures(folder):
+    """Rows of a log without what is measured by a clock, nor columns that are empty."""
+    with (Path(folder) / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    clocks = ("system/", "summary/minutes")
+    return [{k: v for k, v in sorted(row.items()) if v and not k.startswith(clocks)} for row in rows]
+
+
 def assert_same_run(run, whole):
     theirs, ours = weights(run.dir), weights(whole.dir)
     assert theirs.keys() == ours.keys()
     for name, tensor in ours.items():
         assert torch.equal(tensor, theirs[name]), name
+    assert figures(run.dir) == figures(whole.dir)
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +84,27 @@ def test_killed_run_ends_where_the_whole_one_does(whole, tiny, file):
 
 def test_run_killed_again_and_again_ends_where_the_whole_one_does(whole, tiny):
     run, data = tiny(STAGES, **CHANGES)
-    draw = random.Random(0)
-    for _ in range(4):
-        moment = time.monotonic() + draw.uniform(0.3, 1.5)
-        run_until(run, data, lambda moment=moment: time.monotonic() > moment)
+    draw, killed = random.Random(0), 0
+    folder = Path(run.dir)
+    while killed < 5 and not (folder / "codec.safetensors").exists():
+        before = standing(folder)
+        wait = draw.uniform(0, 0.3)
+        moments = []
+
+        def ready(before=before, wait=wait, moments=moments):
+            if not moments and standing(folder) != before:  # some way on, then at any moment
+                moments.append(time.monotonic() + wait)
+            return bool(moments) and time.monotonic() > moments[0]
+
+        killed += run_until(run, data, ready) == -signal.SIGKILL
+    assert killed == 5
     train(run, data)
     assert_same_run(run, whole)
+
+
+def standing(folder):
+    """What a run has on disk of its stages."""
+    return sorted(p.name for p in [*folder.glob("checkpoints/*/*.ckpt"), *folder.glob("stages/*.safetensors")])
 
 
 def test_workers_change_nothing(whole, tiny):
@@ -96,6 +120,14 @@ def test_log_of_a_killed_run_has_every_step_once(tiny):
     with (Path(run.dir) / "metrics.csv").open(newline="") as file:
         steps = [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
     assert steps == list(range(1, 9))
+
+
+def test_rows_of_a_stage_that_begins_anew_are_forgotten(tmp_path):
+    log = tmp_path / "metrics.csv"
+    log.write_text("step,stage_name,val/psnr\n8,motion,20\n8,frame,21\n")
+    forget_rows(log, "frame")
+    assert log.read_text().split() == ["step,stage_name,val/psnr", "8,motion,20"]
+    forget_rows(tmp_path / "none.csv", "frame")
 
 
 def test_torn_checkpoint_is_passed_over_loudly(whole, tiny, capsys):
@@ -128,6 +160,12 @@ def test_later_stages_may_be_added_by_stopping_later(whole, tiny):
     data["schedule"]["stop_after"] = None
     train(build_run(data), data)
     assert_same_run(run, whole)
+
+
+def test_what_a_batch_is_may_not_change():
+    known = {"trainer": {"batch_size": "per_device", "lr_scaling": "none", "devices": 1}}
+    now = {"trainer": {"batch_size": "global", "lr_scaling": "none", "devices": 4}}
+    assert differing(known, now) == {"trainer.batch_size": ("per_device", "global")}
 
 
 def test_differing_names_every_key_that_may_not_change():

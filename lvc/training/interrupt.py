@@ -1,0 +1,105 @@
+"""Signals: save, say so, and leave with an exit code that tells which it was."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Any, NoReturn
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities import rank_zero_only
+
+from lvc.training.checkpoints import Checkpointer
+
+PATIENCE = 2.0
+"""Seconds after which a signal that comes again means now (a terminal may send one to a process more than once)."""
+
+
+class Interrupted(SystemExit):
+    """The run was asked to stop, and has saved. Its exit code is 128 plus the signal's number, as shells count."""
+
+    def __init__(self, signum: int):
+        super().__init__(128 + signum)
+
+
+class Interrupt(pl.Callback):
+    """Ends a run that gets a signal: its stage after the batch at hand, with a checkpoint, in all processes together.
+
+    SIGTERM (what a cluster sends before it takes a machine away) ends with exit code 143, SIGINT (Ctrl-C) with 130. In
+    a SLURM job SIGUSR1 ends with 138, and the job is queued again: ``sbatch --signal=USR1@120`` sends it 120 seconds
+    before the time is up. Outside of stages, and on a second signal, a run ends at once; the checkpoint there was is
+    whole. Listens as a context manager, and acts as a callback.
+    """
+
+    def __init__(self):
+        self.signum, self._since, self._in_stage = 0, 0.0, False
+        self._former: dict[int, Any] = {}
+
+    def __enter__(self) -> "Interrupt":
+        if threading.current_thread() is threading.main_thread():  # the only one that may listen
+            self._former = {signum: signal.getsignal(signum) for signum in _signals()}
+            self._listen()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for signum, handler in self._former.items():
+            signal.signal(signum, handler)
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._listen()  # again: Lightning has set handlers that neither save nor agree among processes
+        self._in_stage = True
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
+        asked = trainer.strategy.reduce_boolean_decision(bool(self.signum), all=False)
+        if not asked or module.done == module.total:  # a stage that has come to its end is finished first
+            return
+        next(c for c in trainer.callbacks if isinstance(c, Checkpointer)).save(trainer, module)
+        # a process that was sent no signal itself stops as the first one does
+        signum = trainer.strategy.broadcast(self.signum or signal.SIGTERM)
+        if trainer.is_global_zero:
+            where = f"after batch {module.done} of {module.total} of stage '{module.name}'"
+            name = signal.Signals(signum).name
+            print(f"stopped by {name} {where}; the same command continues there", file=sys.stderr, flush=True)
+        _leave(signum)
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._in_stage = False
+        if self.signum:
+            _leave(self.signum)
+
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
+        self._in_stage = False
+
+    def _listen(self) -> None:
+        for signum in self._former:
+            signal.signal(signum, self._note)
+
+    def _note(self, signum: int, frame: FrameType | None) -> None:
+        if not self._in_stage or (self.signum and time.monotonic() - self._since > PATIENCE):
+            _leave(signum)
+        self.signum, self._since = self.signum or signum, self._since or time.monotonic()
+
+
+def _leave(signum: int) -> NoReturn:
+    if signum == getattr(signal, "SIGUSR1", None) and rank_zero_only.rank == 0:
+        requeue()
+    raise Interrupted(signum)
+
+
+def requeue() -> None:
+    """Queue this SLURM job again."""
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    job = f"{array}_{task}" if array else os.environ["SLURM_JOB_ID"]
+    try:
+        subprocess.run(["scontrol", "requeue", job], check=True)
+        print(f"job {job} is queued again", file=sys.stderr, flush=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"warning: job {job} could not be queued again ({error}); submit it anew", file=sys.stderr, flush=True)
+
+
+def _signals() -> list[int]:
+    """Signals that end a run; SIGUSR1 means something in a SLURM job alone."""
+    return [signal.SIGTERM, signal.SIGINT] + ([signal.SIGUSR1] if "SLURM_JOB_ID" in os.environ else [])

@@ -1,0 +1,70 @@
+"""Starting the processes of a run on this machine, where neither torchrun nor SLURM has."""
+
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from typing import Any
+
+from lvc.config.run import RunConfig
+from lvc.errors import UserError
+
+
+def start(run: RunConfig, composed: dict[str, Any]) -> None:
+    """Train, in as many processes as the run asks for.
+
+    Args:
+        run: The checked run.
+        composed: The whole composed configuration.
+
+    Raises:
+        UserError: If the run cannot be done.
+        SystemExit: If a process ended with an exit code of its own, which becomes this one's.
+    """
+    from lvc.training.distributed import shape, started
+    from lvc.training.run import train
+
+    if started(run.trainer):
+        train(run, composed)
+        return
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)  # it tells of every signal it passes on
+    multiprocessing.set_forkserver_preload(["lvc.training.run"])  # loaded once for all processes
+    settings = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=shape(run.trainer)[0],
+        run_id=run.name,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=0.1,
+        start_method="forkserver",
+    )
+    try:
+        elastic_launch(settings, _process)(run, composed)
+    except ChildFailedError as error:
+        _, first = error.get_first_failure()
+        sys.exit(first.exitcode if first.exitcode > 0 else 128 - first.exitcode)
+    except SignalException as stopped:
+        sys.exit(128 + stopped.sigval)
+
+
+def _process(run: RunConfig, composed: dict[str, Any]) -> None:
+    """One process's share of a run."""
+    from pytorch_lightning.utilities import rank_zero_only
+
+    from lvc.training.run import train
+
+    rank_zero_only.rank = int(os.environ["RANK"])  # Lightning asked when it was loaded, which was before
+    try:
+        train(run, composed)
+    except UserError as error:
+        if rank_zero_only.rank:
+            time.sleep(1)  # a mistake that all find is the first process's to tell, and ends the others
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        sys.exit(2)
