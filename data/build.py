@@ -121,7 +121,9 @@ def _check_options(path: Path, options: BuildOptions) -> None:
         return
     for key, value in mine.items():
         if known.get(key) != value:
-            raise UserError(f"{key}: is {value}, and {options.out} was begun with {known.get(key)}; name another folder")
+            raise UserError(
+                f"{key}: is {value}, and {options.out} was begun with {known.get(key)}; name another folder"
+            )
 
 
 if __name__ == "__main__":

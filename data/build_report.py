@@ -31,6 +31,7 @@ def write_report(
     clips = [{"source": record["source"], **clip} for record in records for clip in record["clips"]]
     why = Counter(row["reason"] for row in left_out)
     context = {
+        "title": f"Training set {options.out}",
         "options": {k: v for k, v in asdict(options).items() if v is not None},
         "splits": [_split(name, records, kept, options) for name in ("train", "val")],
         "reasons": [_reason(name, number, left_out) for name, number in why.most_common()],
@@ -80,7 +81,9 @@ def _source(record: dict[str, Any]) -> dict[str, Any]:
     kept = why.pop("", 0)
     why.update({"short shot": len(record["short"])} if record["short"] else {})
     said = [f"{number} {name}" for name, number in why.most_common()]
-    shape = f"{record['width']}×{record['height']}, {record['fps']} fps, {record['pixels']}" if "width" in record else ""
+    shape = (
+        f"{record['width']}×{record['height']}, {record['fps']} fps, {record['pixels']}" if "width" in record else ""
+    )
     reason = f"{record['reason']}: {record['detail']}" if record["reason"] else ""
     facts = {key: record[key] for key in ("source", "split", "frames", "shots")}
     return {**facts, "shape": shape, "kept": kept, "left_out": "; ".join([*said, *filter(None, [reason])])}

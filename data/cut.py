@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -62,14 +63,15 @@ def cut_source(source: Source, options: BuildOptions, pool: Path, record: Path) 
 
 def _readable(frames: Iterable[Frame], trouble: dict[str, str]) -> Iterator[Frame]:
     """The frames up to where a source cannot be read any further, and why, put into ``trouble``."""
-    count = 0
+    read = False
     try:
-        for count, frame in enumerate(frames, 1):
+        for frame in frames:
+            read = True
             yield frame
     except LeftOut as error:
         trouble |= {"reason": error.reason, "detail": str(error)}
     except (UserError, av.error.FFmpegError, ValueError, OSError) as error:
-        trouble |= {"reason": "damaged" if count else "unreadable", "detail": str(error)}
+        trouble |= {"reason": "damaged" if read else "unreadable", "detail": re.sub(r"^.*?: ", "", str(error))}
 
 
 def _examined(clip: Clip, options: BuildOptions, pictures: Counter) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def run_tasks(work: Callable[..., Any], tasks: Iterable[tuple], workers: int) ->
         UserError: When ``work`` raises one, or a process is killed from outside; the others are then ended.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([work.__module__])
+    context.set_forkserver_preload([work.__module__, "data.command"])  # and what the entry points import
     left, running = iter(tasks), {}
     try:
         while True:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from lvc.config.contract import ConfigError
+from lvc.config.data import colour_of
 from lvc.config.schedule import StageConfig
 
 MS_SSIM_SIDE = 161
@@ -25,6 +26,8 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
     _check_parts(key, stage, model)
     _check_loss(f"{key}.loss", stage, model)
     _check_clips(key, stage, model, dataset)
+    if (has := colour_of(dataset)) != (codes := getattr(model, "COLOUR", "rgb")):
+        raise ConfigError("dataset.colour", f"{model.name} codes {codes}, and this is {has}")
     if stage.loss.metric is not None:
         metric = stage.loss.metric
     if metric == "ms_ssim" and "frame" in stage.loss.distortion and stage.crop and stage.crop < MS_SSIM_SIDE:
@@ -64,6 +67,8 @@ def _check_clips(key: str, stage: StageConfig, model: Any, dataset: Any) -> None
         have = f"{dataset.name} has clips of {dataset.clip_frames}"
         raise ConfigError(f"{key}.frames", f"{stage.frames} frames{apart} need clips of {need} frames, and {have}")
     if stage.crop is None:
+        if dataset.augment.resamples:
+            raise ConfigError(f"{key}.crop", "is null, and dataset.augment.scale needs a crop to keep samples one size")
         return
     if stage.crop % model.STRIDE:
         below = stage.crop // model.STRIDE * model.STRIDE
@@ -71,5 +76,6 @@ def _check_clips(key: str, stage: StageConfig, model: Any, dataset: Any) -> None
         stride = f"{model.name}'s stride {model.STRIDE}"
         raise ConfigError(f"{key}.crop", f"{stage.crop} is no multiple of {stride}; near ones are: {choices}")
     height, width = getattr(dataset, "height", None), getattr(dataset, "width", None)
-    if height is not None and stage.crop > min(height, width):
+    most = dataset.augment.scale[1]
+    if height is not None and round(stage.crop / most) > min(height, width):
         raise ConfigError(f"{key}.crop", f"{stage.crop} is more than {dataset.name}'s frames of {width}x{height} have")

@@ -63,7 +63,10 @@ def to_luma(frame: av.VideoFrame, default: str) -> np.ndarray:
 
 
 def luma_of(rgb: np.ndarray, matrix: str) -> np.ndarray:
-    """Luma of uint8 ``(..., 3)`` RGB as uint8 ``(..., 1)`` in full range: Kr R + (1 - Kr - Kb) G + Kb B (ITU-T H.273)."""
+    """Luma of uint8 ``(..., 3)`` RGB as uint8 ``(..., 1)`` in full range.
+
+    Kr R + (1 - Kr - Kb) G + Kb B, rounded (ITU-T H.273, 8.3).
+    """
     kr, kb = _LUMA[matrix]
     weights = np.array([kr, 1 - kr - kb, kb], np.float32)
     return np.rint(rgb @ weights).astype(np.uint8)[..., None]

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from lvc.datasets.colour import matrix_of, to_rgb
+from lvc.datasets.colour import matrix_of, to_luma, to_rgb
 from lvc.errors import UserError
 
 SEEK_FROM = 32
@@ -43,10 +43,11 @@ class VideoFile:
     Args:
         path: Anything that FFmpeg demuxes.
         matrix: YUV to RGB matrix of untagged files.
+        colour: What :meth:`frames` yields: ``rgb``, or ``luma`` as ``(H, W, 1)``.
     """
 
-    def __init__(self, path: Path, matrix: str):
-        self.path, self.matrix = path, matrix
+    def __init__(self, path: Path, matrix: str, colour: str = "rgb"):
+        self.path, self.matrix, self.colour = path, matrix, colour
 
     @cached_property
     def info(self) -> VideoInfo:
@@ -56,12 +57,11 @@ class VideoFile:
             UserError: When the file cannot be opened or not even its first frame decoded.
         """
         with self._open() as container:
-            stream = container.streams.video[0]
-            rate, declared = stream.average_rate or stream.guessed_rate, _declared_frames(container)
+            declared = _declared_frames(container)
         _, frame = next(self.decode())
         turned = round(frame.rotation / 90) % 2
         width, height = (frame.height, frame.width) if turned else (frame.width, frame.height)
-        return VideoInfo(width, height, rate or Fraction(25), declared, matrix_of(frame, self.matrix))
+        return VideoInfo(width, height, self.rate()[0], declared, matrix_of(frame, self.matrix))
 
     def count(self) -> int:
         """Number of frames: what the container declares, else packets counted without decoding them."""
@@ -79,10 +79,10 @@ class VideoFile:
     def frames(self, start: int = 0, count: int | None = None, step: int = 1) -> Iterator[np.ndarray]:
         """See :meth:`lvc.datasets.video.VideoReader.frames`."""
         last = None if count is None else start + (count - 1) * step
-        index = -1
+        index, convert = -1, to_luma if self.colour == "luma" else to_rgb
         for index, frame in self._from(start):
             if index >= start and (index - start) % step == 0:
-                yield to_rgb(frame, self.matrix)
+                yield convert(frame, self.matrix)
             if index == last:
                 return
         if last is not None:
