@@ -1,10 +1,10 @@
 """What a data set may be configured to."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from lvc.config.contract import ConfigError, contract
+from lvc.config.contract import ConfigError, build, contract
 
 
 @contract
@@ -17,6 +17,23 @@ class AugmentConfig:
     """Mirror top and bottom with probability 1/2."""
     time_reversal: bool = True
     """Play backwards with probability 1/2."""
+    scale: tuple[float, float] = (1.0, 1.0)
+    """Range of factors that a sample is resampled by, all equally likely; below 1 a crop shows more of the clip."""
+    scale_filters: tuple[Literal["box", "bilinear", "bicubic", "lanczos"], ...] = ("bicubic",)
+    """Resampling filters, one of which is drawn."""
+    brightness: float = Field(0.0, ge=0, lt=1)
+    """Largest relative change of brightness: samples are multiplied by 1 - `brightness` to 1 + `brightness`."""
+
+    def __post_init__(self):
+        if not 0 < self.scale[0] <= self.scale[1]:
+            raise ConfigError("scale", f"is a range of factors above 0, smaller first, got {list(self.scale)}")
+        if not self.scale_filters:
+            raise ConfigError("scale_filters", "needs at least one of box, bilinear, bicubic, lanczos")
+
+    @property
+    def resamples(self) -> bool:
+        """Whether any sample changes its scale."""
+        return self.scale != (1.0, 1.0)
 
 
 @contract
@@ -33,6 +50,8 @@ class FolderConfig:
     """Frames every clip is known to have; checked against the schedule before anything is read."""
     matrix: Literal["bt601", "bt709"] = "bt601"
     """YUV to RGB matrix of files that do not say."""
+    colour: Literal["rgb", "luma"] = "rgb"
+    """`luma`: one channel, in full range; of RGB files it is computed with `matrix`."""
     corrupt_budget: float = Field(0.01, ge=0, le=1)
     """Share of samples that may be unreadable in training before the run stops."""
     cache: bool = False
@@ -56,6 +75,10 @@ class Vimeo90kConfig:
     """Official list."""
     clip_frames: Literal[7] = 7
     """A septuplet has seven frames."""
+    colour: Literal["rgb", "luma"] = "rgb"
+    """`luma`: one channel, in full range, computed with `matrix`."""
+    matrix: Literal["bt601", "bt709"] = "bt601"
+    """RGB to luma matrix."""
     corrupt_budget: float = Field(0.01, ge=0, le=1)
     """Share of samples that may be unreadable in training before the run stops."""
     augment: AugmentConfig = AugmentConfig()
@@ -110,4 +133,75 @@ class SyntheticConfig:
             raise ConfigError("min_motion", f"{self.min_motion:g} is more than max_motion {self.max_motion:g}")
 
 
-DatasetConfig = Annotated[FolderConfig | Vimeo90kConfig | SyntheticConfig, Field(discriminator="name")]
+SetConfig = Annotated[FolderConfig | Vimeo90kConfig | SyntheticConfig, Field(discriminator="name")]
+"""A data set by itself."""
+
+
+@contract
+class MixtureConfig:
+    """Several sets: every draw takes one of them at random, by weight, and one of its clips."""
+
+    name: Literal["mixture"]
+    """Data set name."""
+    sets: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """The sets by names of your own: the options of a data set each, and `weight` (1 where it is not given)."""
+    corrupt_budget: float = Field(0.01, ge=0, le=1)
+    """Share of samples that may be unreadable in training before the run stops."""
+    augment: AugmentConfig = AugmentConfig()
+    """Augmentation in training, of all sets."""
+
+    def __post_init__(self):
+        if not self.sets:
+            raise ConfigError("sets", "is empty; +dataset@dataset.sets.NAME=folder adds a set")
+        for name, (weight, member) in self.members.items():
+            if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 <= weight < float("inf"):
+                raise ConfigError(f"sets.{name}.weight", f"is a number from 0 on, got {weight!r}")
+            if member.augment not in (self.augment, AugmentConfig()):
+                raise ConfigError(f"sets.{name}.augment", "is one for all sets of a mixture: set dataset.augment")
+        if not sum(weight for weight, _ in self.members.values()):
+            raise ConfigError("sets", "all have weight 0; one of them needs more")
+        if len(colours := {colour_of(member) for _, member in self.members.values()}) > 1:
+            raise ConfigError("sets", f"differ in colour ({', '.join(sorted(colours))}); one batch has one")
+
+    @property
+    def members(self) -> dict[str, tuple[float, Any]]:
+        """Weight and contract of every set."""
+        return {name: _member(name, options) for name, options in self.sets.items()}
+
+    @property
+    def colour(self) -> str:
+        """The colour of all sets."""
+        return colour_of(next(iter(self.members.values()))[1])
+
+    @property
+    def clip_frames(self) -> int | None:
+        """Frames that clips of every set are known to have; `None` where no set says."""
+        return self._least("clip_frames")
+
+    @property
+    def height(self) -> int | None:
+        """Rows that clips of every set are known to have."""
+        return self._least("height")
+
+    @property
+    def width(self) -> int | None:
+        """Columns that clips of every set are known to have."""
+        return self._least("width")
+
+    def _least(self, option: str) -> int | None:
+        values = [getattr(member, option, None) for _, member in self.members.values()]
+        return min((value for value in values if value is not None), default=None)
+
+
+def _member(name: str, options: dict[str, Any]) -> tuple[float, Any]:
+    data = {key: value for key, value in options.items() if key != "weight"}
+    return options.get("weight", 1.0), build(SetConfig, data, f"sets.{name}")
+
+
+def colour_of(dataset: Any) -> str:
+    """What samples of a data set hold: ``rgb`` or ``luma``."""
+    return getattr(dataset, "colour", "rgb")
+
+
+DatasetConfig = Annotated[FolderConfig | Vimeo90kConfig | SyntheticConfig | MixtureConfig, Field(discriminator="name")]
+"""Any data set."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from lvc.config.contract import ConfigError
+from lvc.config.data import colour_of
 from lvc.config.schedule import StageConfig
 
 MS_SSIM_SIDE = 161
@@ -34,6 +35,8 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
         raise ConfigError(f"{key}.flow", f"{model.name} is a codec, and its loss is in {key}.loss; spynet has this one")
     check_clips(key, stage, model.name, model.STRIDE, dataset)
     _check_model(key, stage, model)
+    if (has := colour_of(dataset)) != (codes := getattr(model, "COLOUR", "rgb")):
+        raise ConfigError("dataset.colour", f"{model.name} codes {codes}, and this is {has}")
     if stage.loss.metric is not None:
         metric = stage.loss.metric
     if metric == "ms_ssim" and "frame" in stage.loss.distortion and stage.crop and stage.crop < MS_SSIM_SIDE:
@@ -106,6 +109,8 @@ def check_clips(key: str, stage: StageConfig, model: str, stride: int, dataset: 
         have = f"{dataset.name} has clips of {dataset.clip_frames}"
         raise ConfigError(f"{key}.frames", f"{stage.frames} frames{apart} need clips of {need} frames, and {have}")
     if stage.crop is None:
+        if dataset.augment.resamples:
+            raise ConfigError(f"{key}.crop", "is null, and dataset.augment.scale needs a crop to keep samples one size")
         return
     if stage.crop % stride:
         below = stage.crop // stride * stride
@@ -113,5 +118,6 @@ def check_clips(key: str, stage: StageConfig, model: str, stride: int, dataset: 
         what = f"{model}'s stride {stride}"
         raise ConfigError(f"{key}.crop", f"{stage.crop} is no multiple of {what}; near ones are: {choices}")
     height, width = getattr(dataset, "height", None), getattr(dataset, "width", None)
-    if height is not None and stage.crop > min(height, width):
+    most = dataset.augment.scale[1]
+    if height is not None and round(stage.crop / most) > min(height, width):
         raise ConfigError(f"{key}.crop", f"{stage.crop} is more than {dataset.name}'s frames of {width}x{height} have")

@@ -23,13 +23,14 @@ class FolderClips:
         pattern: Glob that entries' names must match.
         matrix: YUV to RGB matrix of untagged files.
         cache: Keep every decoded clip in memory (each data-loading process its own).
+        colour: ``rgb``, or ``luma`` as files hold it, in full range.
 
     Raises:
         UserError: When the folder is missing or holds no clips.
     """
 
-    def __init__(self, path: str, pattern: str = "*", matrix: str = "bt601", cache: bool = False):
-        self.path, self.matrix = Path(path), matrix
+    def __init__(self, path: str, pattern: str = "*", matrix: str = "bt601", cache: bool = False, colour: str = "rgb"):
+        self.path, self.matrix, self.colour = Path(path), matrix, colour
         self.clips = _clips(self.path, pattern)
         stems = Counter(clip.stem for clip in self.clips)
         self._names = [c.stem if stems[c.stem] == 1 else c.name for c in self.clips]
@@ -62,7 +63,7 @@ class FolderClips:
         return frames
 
     def _decode(self, index: int, start: int, count: int | None, step: int) -> np.ndarray:
-        frames = list(open_video(self.clips[index], self.matrix).frames(start, count, step))
+        frames = list(open_video(self.clips[index], self.matrix, self.colour).frames(start, count, step))
         if len({frame.shape for frame in frames}) != 1:
             raise UserError(f"{self.clips[index]}: frames change their size; one clip has one size")
         return np.stack(frames)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from lvc.datasets.colour import luma_of
 from lvc.datasets.video_file import VideoInfo
 from lvc.errors import UserError
 
@@ -28,7 +29,7 @@ def png_files(folder: Path) -> list[Path]:
 
 
 def read_png(path: Path) -> np.ndarray:
-    """A PNG file as uint8 ``(H, W, 3)`` RGB.
+    """A PNG file as uint8 ``(H, W, 3)`` RGB; what is transparent is shown on black.
 
     Raises:
         UserError: When the file is missing or damaged.
@@ -37,6 +38,9 @@ def read_png(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip instead of scaling
                 return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, 2)
+            if image.has_transparency_data:
+                black = Image.new("RGBA", image.size, "black")
+                image = Image.alpha_composite(black, image.convert("RGBA"))
             return np.array(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{path}: unreadable PNG frame ({error})") from None
@@ -47,14 +51,15 @@ class PngFrames:
 
     Args:
         path: The folder.
-        matrix: YUV matrix to name in :attr:`info`, for whoever writes these frames as YUV.
+        matrix: YUV matrix to name in :attr:`info`, for whoever writes these frames as YUV; also that of luma.
+        colour: What :meth:`frames` yields: ``rgb``, or ``luma`` as ``(H, W, 1)``.
 
     Raises:
         UserError: When the folder has no PNG files.
     """
 
-    def __init__(self, path: Path, matrix: str):
-        self.path, self.matrix = path, matrix
+    def __init__(self, path: Path, matrix: str, colour: str = "rgb"):
+        self.path, self.matrix, self.colour = path, matrix, colour
         self.files = png_files(path)
         if not self.files:
             raise UserError(f"{path}: the folder holds no PNG frames")
@@ -74,4 +79,5 @@ class PngFrames:
         stop = len(self.files) if count is None else start + (count - 1) * step + 1
         if stop > len(self.files):
             raise UserError(f"{self.path}: has {len(self.files)} frames, and frame {stop} was asked for")
-        yield from map(read_png, self.files[start:stop:step])
+        for rgb in map(read_png, self.files[start:stop:step]):
+            yield luma_of(rgb, self.matrix) if self.colour == "luma" else rgb

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from lvc.config.data import FolderConfig, SyntheticConfig, Vimeo90kConfig
+from lvc.config.data import FolderConfig, MixtureConfig, SyntheticConfig, Vimeo90kConfig
 from lvc.errors import UserError
 
 
@@ -25,19 +25,21 @@ class ClipSource(Protocol):
         """
 
     def read(self, index: int, start: int, count: int, step: int = 1) -> np.ndarray:
-        """Frames ``start``, ``start + step``, ... as uint8 ``(count, H, W, 3)`` RGB.
+        """Frames ``start``, ``start + step``, ... as uint8 ``(count, H, W, 3)`` RGB, or ``(count, H, W, 1)`` luma.
 
         Raises:
             UserError: When the clip is unreadable or has fewer frames.
         """
 
 
-def open_source(config: FolderConfig | Vimeo90kConfig | SyntheticConfig) -> ClipSource:
+def open_source(config: FolderConfig | Vimeo90kConfig | SyntheticConfig | MixtureConfig) -> ClipSource:
     """The source that a configuration describes.
 
     Raises:
         UserError: When its folder is missing, empty or laid out otherwise, naming what would be right.
     """
+    if isinstance(config, MixtureConfig):
+        return _open_mixture(config)
     if isinstance(config, SyntheticConfig):
         from lvc.datasets.synthetic import SyntheticClips
 
@@ -45,10 +47,23 @@ def open_source(config: FolderConfig | Vimeo90kConfig | SyntheticConfig) -> Clip
     if isinstance(config, Vimeo90kConfig):
         from lvc.datasets.vimeo90k import Vimeo90kClips
 
-        return Vimeo90kClips(config.path, config.split)
+        return Vimeo90kClips(config.path, config.split, config.colour, config.matrix)
     from lvc.datasets.folder import FolderClips
 
-    return FolderClips(config.path, config.pattern, config.matrix, config.cache)
+    return FolderClips(config.path, config.pattern, config.matrix, config.cache, config.colour)
+
+
+def _open_mixture(config: MixtureConfig) -> ClipSource:
+    from lvc.datasets.mixture import MixtureClips
+
+    drawn = {name: (weight, member) for name, (weight, member) in config.members.items() if weight}
+    sources = []
+    for name, (_, member) in drawn.items():
+        try:
+            sources.append(open_source(member))
+        except UserError as error:
+            raise UserError(str(error).replace("dataset.", f"dataset.sets.{name}.", 1)) from None
+    return MixtureClips(list(drawn), sources, [weight for weight, _ in drawn.values()])
 
 
 def check_lengths(source: ClipSource, frames: int, distance: int = 1) -> None:

@@ -14,8 +14,8 @@ from lvc.errors import UserError
 __all__ = ["VideoInfo", "VideoReader", "VideoWriter", "open_video"]
 
 
-def open_video(path: str | Path, matrix: str = "bt601") -> VideoFile | PngFrames:
-    """The video at ``path``, without decoding anything yet.
+def open_video(path: str | Path, matrix: str = "bt601", colour: str = "rgb") -> VideoFile | PngFrames:
+    """The video at ``path``, without decoding anything yet; its frames will be RGB or ``colour="luma"``.
 
     Raises:
         UserError: When nothing is there.
@@ -23,7 +23,7 @@ def open_video(path: str | Path, matrix: str = "bt601") -> VideoFile | PngFrames
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such video file or folder of PNG frames")
-    return PngFrames(path, matrix) if path.is_dir() else VideoFile(path, matrix)
+    return (PngFrames if path.is_dir() else VideoFile)(path, matrix, colour)
 
 
 class VideoReader:

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from lvc.datasets.colour import matrix_of, to_rgb
+from lvc.datasets.colour import matrix_of, to_luma, to_rgb
 from lvc.errors import UserError
 
 SEEK_FROM = 32
@@ -43,10 +43,11 @@ class VideoFile:
     Args:
         path: Anything that FFmpeg demuxes.
         matrix: YUV to RGB matrix of untagged files.
+        colour: What :meth:`frames` yields: ``rgb``, or ``luma`` as ``(H, W, 1)``.
     """
 
-    def __init__(self, path: Path, matrix: str):
-        self.path, self.matrix = path, matrix
+    def __init__(self, path: Path, matrix: str, colour: str = "rgb"):
+        self.path, self.matrix, self.colour = path, matrix, colour
 
     @cached_property
     def info(self) -> VideoInfo:
@@ -56,12 +57,11 @@ class VideoFile:
             UserError: When the file cannot be opened or not even its first frame decoded.
         """
         with self._open() as container:
-            stream = container.streams.video[0]
-            rate, declared = stream.average_rate or stream.guessed_rate, _declared_frames(container)
-        _, frame = next(self._decode())
+            declared = _declared_frames(container)
+        _, frame = next(self.decode())
         turned = round(frame.rotation / 90) % 2
         width, height = (frame.height, frame.width) if turned else (frame.width, frame.height)
-        return VideoInfo(width, height, rate or Fraction(25), declared, matrix_of(frame, self.matrix))
+        return VideoInfo(width, height, self.rate()[0], declared, matrix_of(frame, self.matrix))
 
     def count(self) -> int:
         """Number of frames: what the container declares, else packets counted without decoding them."""
@@ -69,13 +69,20 @@ class VideoFile:
             declared = _declared_frames(container)
             return declared or sum(1 for packet in container.demux(video=0) if packet.size)
 
+    def rate(self) -> tuple[Fraction, Fraction]:
+        """Frames per second, and the width of a sample in units of its height."""
+        with self._open() as container:
+            stream = container.streams.video[0]
+            rate = stream.average_rate or stream.guessed_rate
+            return rate or Fraction(25), stream.sample_aspect_ratio or Fraction(1)
+
     def frames(self, start: int = 0, count: int | None = None, step: int = 1) -> Iterator[np.ndarray]:
         """See :meth:`lvc.datasets.video.VideoReader.frames`."""
         last = None if count is None else start + (count - 1) * step
-        index = -1
+        index, convert = -1, to_luma if self.colour == "luma" else to_rgb
         for index, frame in self._from(start):
             if index >= start and (index - start) % step == 0:
-                yield to_rgb(frame, self.matrix)
+                yield convert(frame, self.matrix)
             if index == last:
                 return
         if last is not None:
@@ -84,17 +91,21 @@ class VideoFile:
     def _from(self, start: int) -> Iterator[tuple[int, av.VideoFrame]]:
         """Numbered frames, beginning at or before ``start``."""
         if start >= SEEK_FROM:
-            sought = self._decode(start)
+            sought = self.decode(start)
             first = next(sought, None)
             # Seeking may land behind the frame (open groups of pictures); then read from the beginning.
             if first is not None and first[0] <= start:
                 yield first
                 yield from sought
                 return
-        yield from self._decode()
+        yield from self.decode()
 
-    def _decode(self, seek: int = 0) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Numbered frames from the key frame at or before frame ``seek`` to the end."""
+    def decode(self, seek: int = 0) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Numbered frames as they are decoded, from the key frame at or before frame ``seek`` to the end.
+
+        Raises:
+            UserError: When the file cannot be opened; after the frames before, when it is damaged or cut short.
+        """
         index, last, bytes_read = -1, None, 0
         with self._open() as container:
             stream = container.streams.video[0]

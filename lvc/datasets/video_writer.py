@@ -137,7 +137,9 @@ class _File:
             ".y4m": ("wrapped_avframe", "yuv444p", {}),
         }[suffix]
         self.matrix = writer.matrix
-        muxer = {"movflags": "+faststart"} if suffix == ".mp4" else {}
+        muxer = {"fflags": "+bitexact"}  # else Matroska draws a random number: equal frames make equal files
+        if suffix == ".mp4":
+            muxer["movflags"] = "+faststart"
         self.container = av.open(str(path), "w", options=muxer)
         self.stream = self.container.add_stream(codec, rate=writer.fps, options=options)
         self.stream.height, self.stream.width, self.stream.pix_fmt = height, width, self.pixels

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lvc.datasets.colour import luma_of
 from lvc.datasets.png import read_png
 from lvc.errors import UserError
 
@@ -18,13 +19,15 @@ class Vimeo90kClips:
     Args:
         path: Folder that holds ``sequences/`` and the lists.
         split: ``train`` or ``test``.
+        colour: ``rgb`` or ``luma``.
+        matrix: RGB to luma matrix.
 
     Raises:
         UserError: When the folder, its list or the first septuplet is missing, or a line is no septuplet.
     """
 
-    def __init__(self, path: str, split: str = "train"):
-        self.path = Path(path)
+    def __init__(self, path: str, split: str = "train", colour: str = "rgb", matrix: str = "bt601"):
+        self.path, self.colour, self.matrix = Path(path), colour, matrix
         self.clips = _read_list(self.path, _LISTS[split])
 
     def __len__(self) -> int:
@@ -47,7 +50,7 @@ class Vimeo90kClips:
         frames = [read_png(folder / f"im{number + 1}.png") for number in range(start, last, step)]
         if len({frame.shape for frame in frames}) != 1:
             raise UserError(f"{folder}: frames differ in size")
-        return np.stack(frames)
+        return luma_of(np.stack(frames), self.matrix) if self.colour == "luma" else np.stack(frames)
 
 
 def _read_list(path: Path, name: str) -> list[str]:

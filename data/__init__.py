@@ -1,0 +1,1 @@
+"""Scripts that prepare data sets; ``data/README.md`` says what each is for."""
