@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lvc.layers.conv import ResBlock, conv, merge_block, subpixel
+from lvc.layers.conv import ResBlock, conv, merge_block, start_as_identity, subpixel
 from lvc.layers.gdn import GDN, igdn
 
 
@@ -24,6 +24,11 @@ class FeatureExtractor(nn.ModuleList):
             nn.Sequential(conv(channels, channels, stride=2 if level else 1), *(ResBlock(channels) for _ in blocks))
             for level in range(levels)
         )
+
+    def start_as_copy(self) -> None:
+        """Let the feature of full size begin as the input."""
+        _pass_residuals(self)
+        start_as_identity(self[0][0])
 
     def forward(self, x: Tensor) -> list[Tensor]:
         scales = []
@@ -58,6 +63,12 @@ class ContextFusion(nn.Module):
                 for level in range(contexts)
             }
         )
+
+    def start_as_copy(self) -> None:
+        """Let contexts begin as the warped features."""
+        _pass_residuals(self.refine)
+        for refine in self.refine.values():
+            start_as_identity(refine[0], first=refine[0].in_channels)
 
     def forward(self, warped: Sequence[Tensor]) -> list[Tensor]:
         """``warped[l]`` at ``1 / 2^l`` of the size to contexts at the same sizes."""
@@ -188,7 +199,24 @@ class FrameGenerator(nn.Module):
         self.feature = nn.Sequential(*body)
         self.frame = conv(propagated, 3)
 
+    def start_as_copy(self) -> None:
+        """Let the frame begin as the first channels of the largest context (or of the decoded feature)."""
+        _pass_residuals(self)
+        convolutions = [m for m in self.feature if isinstance(m, nn.Conv2d)]
+        merge, last = convolutions[0], convolutions[-1]
+        start_as_identity(merge, first=merge.in_channels - merge.out_channels if self.context else 0)
+        if last is not merge:
+            start_as_identity(last)
+        start_as_identity(self.frame)
+
     def forward(self, decoded: Tensor, contexts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Frame ``(B, 3, H, W)`` and feature ``(B, propagated, H, W)``."""
         feature = self.feature(torch.cat([decoded, contexts[0]], 1) if self.context else decoded)
         return self.frame(feature), feature
+
+
+def _pass_residuals(module: nn.Module) -> None:
+    """Let every residual block below ``module`` begin as the identity."""
+    for block in module.modules():
+        if isinstance(block, ResBlock):
+            block.start_as_identity()

@@ -1,4 +1,4 @@
-"""Hyperprior transforms of DCVC-TCM: two more octaves down, and back to twice the latent's channels."""
+"""Hyperprior networks of DCVC-TCM: two more octaves down, back to twice the latent's channels, and on to its law."""
 
 from torch import Tensor, nn
 
@@ -28,6 +28,19 @@ class HyperDecoder(nn.Sequential):
             deconv(latent, latent * 3 // 2),
             nn.LeakyReLU(),
             deconv(latent * 3 // 2, latent * 2, stride=1),
+        )
+
+
+class EntropyParameters(nn.Sequential):
+    """Everything known of a latent, concatenated, to its scales and means: ``(B, 2 latent, h, w)``."""
+
+    def __init__(self, inputs: int, latent: int):
+        super().__init__(
+            conv(inputs, latent * 10 // 3),
+            nn.LeakyReLU(),
+            conv(latent * 10 // 3, latent * 8 // 3),
+            nn.LeakyReLU(),
+            conv(latent * 8 // 3, latent * 2),
         )
 
 
