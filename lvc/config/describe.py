@@ -43,15 +43,14 @@ def entries(contract: type, prefix: str = "", kind: str = "", defaults: Any = No
         kind: The member of a union it belongs to.
         defaults: An instance of the contract whose values are the defaults, where there is one.
     """
-    described = contract.__pydantic_fields__
     for field in fields(contract):
         key = f"{prefix}.{field.name}" if prefix else field.name
-        info = described[field.name]
+        info = contract.__pydantic_fields__[field.name]
         value = _default(info) if defaults is None else getattr(defaults, field.name)
         members = _contracts(field.type)
         if not members:
             default = None if value is MISSING else _typed(value)
-            yield Entry(key, _words(field.type, info.metadata), default, _text(info.description), kind)
+            yield Entry(key, _words(field.type, info.metadata), default, _meaning(contract, field.name), kind)
         if get_origin(field.type) is dict:
             key += f".<{_ENTRY.get(field.name, 'name')}>"
         for member in members:
@@ -111,5 +110,8 @@ def _typed(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _text(description: str | None) -> str:
-    return " ".join((description or "").split())
+def _meaning(contract: type, name: str) -> str:
+    """What a field's docstring says; an inherited field has it where it is declared."""
+    declared = (getattr(base, "__pydantic_fields__", {}).get(name) for base in contract.__mro__)
+    texts = (info.description for info in declared if info is not None and info.description)
+    return " ".join(next(texts, "").split())

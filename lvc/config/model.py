@@ -11,11 +11,11 @@ from typing import Annotated
 from pydantic import Field
 
 from lvc.config.dcvc_tcm import DCVCTCMConfig
-from lvc.config.intra import IntraCheng2020Config
+from lvc.config.intra import INTRA_CODECS
 
 MODELS: dict[str, type] = {
     "dcvc_tcm": DCVCTCMConfig,
-    "intra_cheng2020": IntraCheng2020Config,
+    **INTRA_CODECS,
 }
 
 ModelConfig = Annotated[reduce(or_, MODELS.values()), Field(discriminator="name")]

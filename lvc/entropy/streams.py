@@ -19,11 +19,13 @@ class SymbolStream(ABC):
 
     Attributes:
         reads: True where symbols are read: then encoder-only networks do not run, and ``y`` is None.
+        training: True where stand-ins for rounding train networks: then a latent need not be coded element by element.
         keep_maps: Keep where bits were spent.
         maps: ``(B, 1, h, w)`` bits by stream name, summed over channels, if kept.
     """
 
     reads = False
+    training = False
 
     def __init__(self, keep_maps: bool = False):
         self.keep_maps = keep_maps
