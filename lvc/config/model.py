@@ -12,9 +12,11 @@ from pydantic import Field
 
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.config.intra import INTRA_CODECS
+from lvc.config.ssnvc import SSNVCConfig
 
 MODELS: dict[str, type] = {
     "dcvc_tcm": DCVCTCMConfig,
+    "ssnvc": SSNVCConfig,
     **INTRA_CODECS,
 }
 

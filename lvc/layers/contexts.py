@@ -1,6 +1,6 @@
 """Temporal context mining and re-filling: the parts of DCVC-TCM that other conditional codecs share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -90,16 +90,19 @@ class ContextualEncoder(nn.Module):
         channels: Channels of contexts and of the layers between.
         latent: Channels of the latent.
         contexts: Number of contexts, from the largest scale on; 0 for none.
+        mix: Makes the block of so many channels before each of the last two convolutions (SSNVC), if there are any.
     """
 
-    def __init__(self, channels: int, latent: int, contexts: int):
+    def __init__(self, channels: int, latent: int, contexts: int, mix: Callable[[int], nn.Module] | None = None):
         super().__init__()
         self.contexts = contexts
-        self.merge, self.down = nn.ModuleDict(), nn.ModuleList()
+        self.merge, self.mix, self.down = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleList()
         for level in range(4):
             width = (3 if level == 0 else channels) + (channels if level < contexts else 0)
             if 0 < level < contexts:
                 self.merge[str(level)] = merge_block(width)
+            if mix is not None and level >= 2:
+                self.mix[str(level)] = mix(width)
             last = level == 3
             self.down.append(conv(width, latent if last else channels, stride=2))
         self.norm = nn.ModuleList(GDN(channels) for _ in range(3))
@@ -111,6 +114,8 @@ class ContextualEncoder(nn.Module):
                 x = torch.cat([x, contexts[level]], 1)
             if str(level) in self.merge:
                 x = self.merge[str(level)](x)
+            if str(level) in self.mix:
+                x = self.mix[str(level)](x)
             x = down(x)
             if level < 3:
                 x = self.norm[level](x)
