@@ -6,16 +6,24 @@ from dataclasses import fields
 import pytest
 
 from lvc.config.compose import compose
+from lvc.config.contract import ConfigError
 from lvc.config.data import FolderConfig, SyntheticConfig, Vimeo90kConfig
 from lvc.config.groups import choices, conf_dir, offered
+from lvc.config.intra import INTRA_CODECS
 from lvc.config.run import LoggerConfig, RunConfig, TrainerConfig, build_run
 from lvc.config.schedule import StageConfig
 
+INTRA = sorted(INTRA_CODECS)
 SCHEDULES = {
     "dcvc_tcm": ["tcm_progressive", "tcm_short", "single_stage"],
-    "intra_cheng2020": ["intra", "intra_short"],
+    "ssnvc": ["single_stage", "ssnvc_short"],
+    **{name: ["intra", "intra_short"] for name in INTRA},
 }
-LOSSES = {"dcvc_tcm": ["mse", "ms_ssim"], "intra_cheng2020": ["intra_mse", "intra_ms_ssim"]}
+LOSSES = {
+    "dcvc_tcm": ["mse", "ms_ssim"],
+    "ssnvc": ["ssnvc_mse", "ssnvc_ms_ssim"],
+    **{name: ["intra_mse", "intra_ms_ssim"] for name in INTRA},
+}
 DATASETS = ["folder", "vimeo90k", "synthetic"]
 
 
@@ -25,7 +33,8 @@ def run_of(*overrides: str) -> RunConfig:
 
 def combinations():
     for model in choices("model"):
-        yield from itertools.product([model], choices("size"), SCHEDULES[model], LOSSES[model], DATASETS)
+        datasets = DATASETS[:1] if model in INTRA[1:] else DATASETS  # intra codecs differ in the model alone
+        yield from itertools.product([model], choices("size"), SCHEDULES[model], LOSSES[model], datasets)
 
 
 @pytest.mark.parametrize(("model", "size", "schedule", "loss", "dataset"), list(combinations()))
@@ -62,18 +71,22 @@ def test_every_group_is_offered():
     assert inner.isdisjoint(mine)
 
 
-@pytest.mark.parametrize("model", ["dcvc_tcm", "intra_cheng2020"])
+@pytest.mark.parametrize("model", choices("model"))
 def test_a_model_brings_its_schedule_and_its_loss(model):
     run = run_of(f"model={model}")
     assert run.schedule.name == SCHEDULES[model][0]
-    assert run.loss.lmbda == {"dcvc_tcm": 1024, "intra_cheng2020": 1626}[model]
+    assert run.loss.lmbda == (1626 if model in INTRA else 1024)
 
 
-def test_tiny_is_the_same_model_with_fewer_channels():
-    full, tiny = run_of().model, run_of("size=tiny").model
+@pytest.mark.parametrize("model", set(choices("model")) - set(INTRA))
+@pytest.mark.parametrize("intra", choices("model/intra"))
+def test_tiny_is_the_same_model_with_fewer_channels_over_any_intra_codec(model, intra):
+    choice = (f"model={model}", f"model/intra={intra}")
+    full, tiny = run_of(*choice).model, run_of(*choice, "size=tiny").model
+    assert full.intra.name == tiny.intra.name == f"intra_{intra}"
     assert tiny.channels < full.channels
+    assert tiny.intra == run_of(f"model=intra_{intra}", "size=tiny").model
     assert tiny.intra.channels < full.intra.channels
-    assert (tiny.levels, tiny.contexts) == (full.levels, full.contexts)
 
 
 def test_every_field_of_the_contract_can_be_overridden_without_a_plus():
@@ -96,7 +109,9 @@ def test_yaml_and_contract_have_the_same_defaults():
     assert run.trainer == TrainerConfig()
     assert run.logger == LoggerConfig()
     assert run.dataset == FolderConfig(name="folder", path=run.dataset.path)
-    assert run_of("model=dcvc_tcm").model == type(run.model)(name="dcvc_tcm")
+    for model in choices("model"):
+        contract = run_of(f"model={model}").model
+        assert contract == type(contract)(name=model)
     base = compose("train", ["+stage@schedule.stages.more=base"])["schedule"]["stages"]["more"]
     said = {"train", "epochs", "loss"}
     assert StageConfig(train=("flow",), epochs=1, loss={}) == StageConfig(
@@ -154,6 +169,48 @@ def test_a_rate_point_codes_its_intra_frames_with_the_codec_that_pairs(p, intra)
     weights = run_of("experiment=dcvc_tcm_wide_range", f"loss.lmbda={p}").model.intra.weights
     made_by = run_of("experiment=intra_cheng2020_psnr", f"loss.lmbda={intra}")
     assert weights == f"{made_by.dir}/codec.safetensors"
+
+
+@pytest.mark.parametrize("lmbda", [5.12, 10.24, 20.48, 40.96])
+def test_ssnvc_for_ms_ssim_starts_from_50_times_the_lambda(lmbda):
+    run = run_of("experiment=ssnvc_msssim", f"loss.lmbda={lmbda}")
+    started_by = run_of("experiment=ssnvc_psnr", f"loss.lmbda={50 * lmbda:g}")
+    assert run.init_from == f"{started_by.dir}/codec.safetensors"
+    assert started_by.schedule.stages["msssim"].loss.lmbda == lmbda
+    assert run.schedule.stages["msssim"].on_enter["intra"].path.startswith("runs/intra_window_attention-full-ms_ssim-")
+
+
+def test_single_stage_schedule_grows_clips_under_one_loss():
+    schedule = run_of("model=ssnvc").schedule
+    rows = {n: (s.epochs, s.frames, s.lr, s.references) for n, s in schedule.stages.items()}
+    assert rows == {
+        "joint": (10, 2, 1e-4, "detached"),
+        "joint_3": (5, 3, 1e-4, "detached"),
+        "joint_5": (5, 5, 1e-4, "detached"),
+        "cascade": (3, 5, 1e-4, "attached"),
+        "cascade_7": (5, 7, 1e-5, "attached"),
+        "msssim": (5, 7, 1e-5, "attached"),
+    }
+    assert schedule.order == tuple(name for name in rows if name != "msssim")
+    assert len({(s.train, s.batch_size, s.crop, str(s.loss.rate)) for s in schedule.stages.values()}) == 1
+    assert set(run_of("schedule=single_stage").schedule.stages["joint"].loss.rate) > {"motion", "frame"}
+
+
+def test_ssnvcs_ablations_are_all_rows_of_its_table():
+    rows = set()
+    for name in ("ssnvc_psnr", *(e for e in choices("experiment") if e.startswith("ssnvc_ablation/"))):
+        model = run_of(f"experiment={name}").model
+        assert f"/{model.intra.name}-" in f"/{model.intra.weights.removeprefix('runs/')}"
+        rows.add((model.intra.name, model.previous_latents, model.unets, model.dense))
+    intra = ("intra_cheng2020", "intra_window_attention")
+    table = {(i, t, u, u > 0) for i, t, u in itertools.product(intra, (0, 2), (0, 3))}
+    assert rows == table | {("intra_window_attention", 2, 3, False)}
+
+
+@pytest.mark.parametrize(("model", "schedule"), [("intra_cheng2020", "single_stage"), ("ssnvc", "tcm_progressive")])
+def test_a_schedule_for_other_models_is_refused(model, schedule):
+    with pytest.raises(ConfigError, match="^schedule"):
+        run_of(f"model={model}", f"schedule={schedule}")
 
 
 def test_ablations_differ_from_the_whole_model_in_one_row_each():
