@@ -14,8 +14,13 @@ from lvc.config.schedule import StageConfig
 SCHEDULES = {
     "dcvc_tcm": ["tcm_progressive", "tcm_short", "single_stage"],
     "intra_cheng2020": ["intra", "intra_short"],
+    "mastc_vc": ["mastc_2stage", "mastc_short"],
 }
-LOSSES = {"dcvc_tcm": ["mse", "ms_ssim"], "intra_cheng2020": ["intra_mse", "intra_ms_ssim"]}
+LOSSES = {
+    "dcvc_tcm": ["mse", "ms_ssim"],
+    "intra_cheng2020": ["intra_mse", "intra_ms_ssim"],
+    "mastc_vc": ["mse", "ms_ssim"],
+}
 DATASETS = ["folder", "vimeo90k", "synthetic"]
 
 
@@ -62,11 +67,11 @@ def test_every_group_is_offered():
     assert inner.isdisjoint(mine)
 
 
-@pytest.mark.parametrize("model", ["dcvc_tcm", "intra_cheng2020"])
+@pytest.mark.parametrize("model", SCHEDULES)
 def test_a_model_brings_its_schedule_and_its_loss(model):
     run = run_of(f"model={model}")
     assert run.schedule.name == SCHEDULES[model][0]
-    assert run.loss.lmbda == {"dcvc_tcm": 1024, "intra_cheng2020": 1626}[model]
+    assert run.loss.lmbda == (1626 if model.startswith("intra") else 1024)
 
 
 def test_tiny_is_the_same_model_with_fewer_channels():
