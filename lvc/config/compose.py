@@ -202,5 +202,13 @@ def _nearest(value: Any, table: dict[float, Any]) -> Any:
     return table[min(table, key=lambda key: abs(math.log(key / value)))]
 
 
+def _share(groups: list[int], channels: Any) -> Any:
+    """``groups`` in the same proportions, as shares of ``channels``: ``${share:[16,48,64],64}`` is ``[8, 24, 32]``."""
+    if not isinstance(channels, int):
+        return groups  # wrong already, and reported under its own name
+    return [group * channels // sum(groups) for group in groups]
+
+
+OmegaConf.register_new_resolver("share", _share, replace=True)
 OmegaConf.register_new_resolver("nearest", _nearest, replace=True)
 OmegaConf.register_new_resolver("join", lambda values: ",".join(map(str, values)), replace=True)

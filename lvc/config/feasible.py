@@ -25,6 +25,7 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
     _check_parts(key, stage, model)
     _check_loss(f"{key}.loss", stage, model)
     _check_clips(key, stage, model, dataset)
+    _check_model(key, stage, model)
     if stage.loss.metric is not None:
         metric = stage.loss.metric
     if metric == "ms_ssim" and "frame" in stage.loss.distortion and stage.crop and stage.crop < MS_SSIM_SIDE:
@@ -46,12 +47,21 @@ def _check_loss(key: str, stage: StageConfig, model: Any) -> None:
     loss = stage.loss
     if not (loss.distortion or loss.rate):
         raise ConfigError(key, "has no term that weighs anything, so the stage would learn nothing")
-    if "prediction" in loss.distortion and "motion" not in model.PARTS:
+    if "prediction" in loss.distortion and not {"flow", "motion"} <= set(model.PARTS):
         raise ConfigError(f"{key}.distortion.prediction", f"{model.name} predicts no frame; choices are: frame")
     for stream in loss.rate:
         if stream not in model.STREAMS:
             choices = ", ".join(model.STREAMS)
             raise ConfigError(f"{key}.rate.{stream}", f"{model.name} has no such stream; choices are: {choices}")
+
+
+def _check_model(key: str, stage: StageConfig, model: Any) -> None:
+    """What a model itself asks of a stage: its method ``check_stage``, if it has one."""
+    if hasattr(model, "check_stage"):
+        try:
+            model.check_stage(stage)
+        except ConfigError as error:
+            raise ConfigError(f"{key}.{error.option}", error.reason) from None
 
 
 def _check_clips(key: str, stage: StageConfig, model: Any, dataset: Any) -> None:

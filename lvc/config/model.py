@@ -12,11 +12,13 @@ from pydantic import Field
 
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.config.intra import INTRA_CODECS
+from lvc.config.mastc_vc import MASTCVCConfig
 from lvc.config.ssnvc import SSNVCConfig
 
 MODELS: dict[str, type] = {
     "dcvc_tcm": DCVCTCMConfig,
     "ssnvc": SSNVCConfig,
+    "mastc_vc": MASTCVCConfig,
     **INTRA_CODECS,
 }
 

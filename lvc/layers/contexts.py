@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from lvc.layers.conv import ResBlock, conv, merge_block, start_as_identity, subpixel
 from lvc.layers.gdn import GDN, igdn
+from lvc.layers.pyramid import Pyramid
 
 
-class FeatureExtractor(nn.ModuleList):
+class FeatureExtractor(Pyramid):
     """A feature at full, half, quarter, ... size (Eq. 1).
 
     Args:
@@ -29,13 +30,6 @@ class FeatureExtractor(nn.ModuleList):
         """Let the feature of full size begin as the input."""
         _pass_residuals(self)
         start_as_identity(self[0][0])
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        scales = []
-        for level in self:
-            x = level(x)
-            scales.append(x)
-        return scales
 
 
 class ContextFusion(nn.Module):

@@ -11,8 +11,8 @@ def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv
     return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
 
 
-def deconv(inputs: int, outputs: int, stride: int = 2, kernel: int = 3) -> nn.ConvTranspose2d:
-    """Transposed convolution of an odd kernel; with stride 2 exactly twice the size."""
+def deconv(inputs: int, outputs: int, kernel: int = 3, stride: int = 2) -> nn.ConvTranspose2d:
+    """Transposed convolution; with stride 2 exactly twice the size."""
     return nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding=kernel // 2, output_padding=stride - 1)
 
 

@@ -1,4 +1,4 @@
-"""Hyperprior networks of DCVC-TCM: two more octaves down, back to twice the latent's channels, and on to its law."""
+"""Hyperprior transforms: two more octaves down, back to the latent's size, and on to its scales and means."""
 
 from torch import Tensor, nn
 
@@ -6,28 +6,45 @@ from lvc.layers.conv import conv, deconv
 
 
 class HyperEncoder(nn.Sequential):
-    """``(B, latent, h, w)`` to ``(B, hyper, h/4, w/4)``."""
+    """``(B, latent, h, w)`` to ``(B, hyper, h/4, w/4)``.
 
-    def __init__(self, latent: int, hyper: int):
+    Args:
+        latent: Channels of the latent.
+        hyper: Channels of the hyper latent.
+        kernel: Size of the strided kernels: 3 in DCVC-TCM, 5 in Minnen et al. (NeurIPS 2018).
+        slope: Slope of the LeakyReLU between layers; 0 for a ReLU.
+    """
+
+    def __init__(self, latent: int, hyper: int, kernel: int = 3, slope: float = 0.01):
         super().__init__(
             conv(latent, hyper),
-            nn.LeakyReLU(),
-            conv(hyper, hyper, stride=2),
-            nn.LeakyReLU(),
-            conv(hyper, hyper, stride=2),
+            nn.LeakyReLU(slope),
+            conv(hyper, hyper, kernel, stride=2),
+            nn.LeakyReLU(slope),
+            conv(hyper, hyper, kernel, stride=2),
         )
 
 
 class HyperDecoder(nn.Sequential):
-    """``(B, hyper, h/4, w/4)`` to ``(B, 2 latent, h, w)``."""
+    """``(B, hyper, h/4, w/4)`` to ``(B, outputs, h, w)``.
 
-    def __init__(self, hyper: int, latent: int):
+    Args:
+        hyper: Channels of the hyper latent.
+        latent: Channels of the latent.
+        kernel: Size of the strided kernels.
+        slope: Slope of the LeakyReLU between layers; 0 for a ReLU.
+        outputs: Channels out, twice the latent's by default.
+    """
+
+    def __init__(self, hyper: int, latent: int, kernel: int = 3, slope: float = 0.01, outputs: int | None = None):
+        outputs = outputs or latent * 2
+        middle = (latent + outputs) // 2
         super().__init__(
-            deconv(hyper, latent),
-            nn.LeakyReLU(),
-            deconv(latent, latent * 3 // 2),
-            nn.LeakyReLU(),
-            deconv(latent * 3 // 2, latent * 2, stride=1),
+            deconv(hyper, latent, kernel),
+            nn.LeakyReLU(slope),
+            deconv(latent, middle, kernel),
+            nn.LeakyReLU(slope),
+            deconv(middle, outputs, stride=1),
         )
 
 

@@ -21,15 +21,15 @@ def spatial_context(inputs: int, outputs: int) -> nn.Conv2d:
     return conv(inputs, outputs, 5)
 
 
-def aggregation(inputs: int, outputs: int, narrowest: int = 0) -> nn.Sequential:
-    """Three 1x1 convolutions, evenly narrowing, none but the last narrower than ``narrowest``.
+def aggregation(inputs: int, outputs: int, narrowest: int = 0, slope: float = 0.0) -> nn.Sequential:
+    """Three 1x1 convolutions, evenly narrowing, none but the last narrower than ``narrowest``; slope 0 is a ReLU.
 
     They mix no positions, so what one pass has not decoded cannot reach the entropy parameters of another.
     """
     between = [max(narrowest, inputs + (outputs - inputs) * step // 3) for step in (1, 2)]
-    return _activated([conv(i, o, 1) for i, o in pairwise((inputs, *between, outputs))])
+    return _activated([conv(i, o, 1) for i, o in pairwise((inputs, *between, outputs))], slope)
 
 
-def _activated(layers: Sequence[nn.Module]) -> nn.Sequential:
-    """The layers with a ReLU between each two."""
-    return nn.Sequential(*[module for layer in layers for module in (layer, nn.ReLU())][:-1])
+def _activated(layers: Sequence[nn.Module], slope: float = 0.0) -> nn.Sequential:
+    """The layers with an activation between each two."""
+    return nn.Sequential(*[module for layer in layers for module in (layer, nn.LeakyReLU(slope))][:-1])

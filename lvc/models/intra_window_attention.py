@@ -17,6 +17,7 @@ from lvc.entropy.streams import SymbolStream
 from lvc.layers.attention import AttentionBlock
 from lvc.layers.conv import conv, deconv
 from lvc.layers.gdn import GDN, igdn
+from lvc.layers.hyper import HyperDecoder, HyperEncoder
 from lvc.models.intra import IntraCodec
 
 
@@ -40,10 +41,7 @@ class IntraWindowAttention(IntraCodec):
             conv(n, latent, 5, 2),
             AttentionBlock(latent, window=4),
         )
-        h_a = nn.Sequential(conv(latent, n), nn.ReLU(), conv(n, n, 5, 2), nn.ReLU(), conv(n, n, 5, 2))
-        h_s = nn.Sequential(
-            deconv(n, n, kernel=5), nn.ReLU(), deconv(n, n * 3 // 2, kernel=5), nn.ReLU(), conv(n * 3 // 2, n * 2)
-        )
+        h_a, h_s = HyperEncoder(latent, n, kernel=5, slope=0.0), HyperDecoder(n, n, kernel=5, slope=0.0)
         g_s = nn.Sequential(
             AttentionBlock(latent, window=4),
             deconv(latent, n, kernel=5),

@@ -18,11 +18,13 @@ INTRA = sorted(INTRA_CODECS)
 SCHEDULES = {
     "dcvc_tcm": ["tcm_progressive", "tcm_short", "single_stage"],
     "ssnvc": ["single_stage", "ssnvc_short"],
+    "mastc_vc": ["mastc_2stage", "mastc_short"],
     **{name: ["intra", "intra_short"] for name in INTRA},
 }
 LOSSES = {
     "dcvc_tcm": ["mse", "ms_ssim"],
     "ssnvc": ["ssnvc_mse", "ssnvc_ms_ssim"],
+    "mastc_vc": ["mse", "ms_ssim"],
     **{name: ["intra_mse", "intra_ms_ssim"] for name in INTRA},
 }
 DATASETS = ["folder", "vimeo90k", "synthetic"]
