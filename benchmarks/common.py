@@ -11,14 +11,28 @@ from pathlib import Path
 
 import torch
 
+from lvc.config.contract import build
+from lvc.config.model import MODELS, ModelConfig
 
-def arguments(description: str, repeats: int = 5) -> argparse.ArgumentParser:
-    """Arguments every benchmark takes."""
+
+def arguments(description: str, repeats: int = 5, model: bool = False) -> argparse.ArgumentParser:
+    """Arguments every benchmark takes, and which P-frame codec it builds, if it does."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    if model:
+        inter = [name for name, contract in MODELS.items() if "frame" in contract.PARTS]
+        parser.add_argument("--model", choices=inter, default="dcvc_tcm", help="full-size codec with fresh weights")
     parser.add_argument("--repeats", type=int, default=repeats, help="timed repeats after one warm-up")
     parser.add_argument("--threads", type=int, default=None, help="CPU threads (torch's default)")
     parser.add_argument("--out", type=Path, default=None, help="write the results as JSON")
     return parser
+
+
+def full_size(model: str) -> torch.nn.Module:
+    """The full-size P-frame codec of that name with fresh weights, the same each time, over a small intra codec."""
+    from lvc.models.build import build_codec
+
+    torch.manual_seed(0)
+    return build_codec(build(ModelConfig, {"name": model, "intra": {"name": "intra_cheng2020", "channels": 32}}))
 
 
 def interleaved(cases: dict[str, Callable[[], object]], repeats: int) -> dict[str, dict[str, float]]:

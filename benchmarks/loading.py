@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=10, help="batches per repeat")
     parser.add_argument("--workers", type=int, default=2, help="data-loading processes")
     options = parser.parse_args()
-    step = make_step("cuda" if torch.cuda.is_available() else "cpu", True, False, CROP, 1)
+    step = make_step("dcvc_tcm", "cuda" if torch.cuda.is_available() else "cpu", True, False, CROP, 1)
     rows = {"training step, bfloat16": interleaved({"step": step}, options.repeats)["step"]}
     rows["training step, bfloat16"]["clips_per_second"] = 1 / rows["training step, bfloat16"]["seconds"] / (FRAMES - 1)
     ratios = {}

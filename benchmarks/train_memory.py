@@ -1,4 +1,4 @@
-"""Peak memory of a training step of the full-size DCVC-TCM: T = 1, and T = 4 with per-frame activation checkpointing.
+"""Peak memory of a training step of a full-size codec: one P frame, several, and several recomputed one by one.
 
 Every case runs in a process of its own. On a CPU the figure is the growth of peak resident memory over the process with
 the model, its gradients and the clip; on a GPU it is torch's peak allocation.
@@ -10,25 +10,20 @@ import subprocess
 import sys
 
 import torch
-from common import arguments, report
+from common import arguments, full_size, report
 
 from lvc.codec import Rate
-from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.entropy.streams import Estimate
-from lvc.models.build import build_codec
-
-CASES = {"T=1": (1, False), "T=4": (4, False), "T=4 checkpointed": (4, True)}
 
 
-def measure(frames: int, checkpointing: bool, size: int) -> float:
+def measure(model: str, frames: int, checkpointing: bool, size: int, batch: int) -> float:
     """Peak MiB of one step after the model, its gradients and the clip are there."""
-    torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    codec = build_codec(DCVCTCMConfig(name="dcvc_tcm", intra={"name": "intra_cheng2020", "channels": 32})).to(device)
+    codec = full_size(model).to(device)
     codec.train().intra.requires_grad_(False)
     for parameter in codec.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    clip = torch.rand(1, frames + 1, 3, size, size, device=device)
+    clip = torch.rand(batch, frames + 1, 3, size, size, device=device)
     before = _peak(device, reset=True)
     codings = list(codec.structure.unroll(codec, clip, Rate(), Estimate(training=True), checkpointing=checkpointing))[
         1:
@@ -47,23 +42,28 @@ def _peak(device: str, reset: bool = False) -> float:
 
 
 def main() -> None:
-    parser = arguments(__doc__.splitlines()[0])
+    parser = arguments(__doc__.splitlines()[0], model=True)
     parser.add_argument("--size", type=int, default=128, help="side of the frame")
-    parser.add_argument("--case", choices=CASES, help="measure one case and print it (used by this script itself)")
+    parser.add_argument("--batch", type=int, default=1, help="clips")
+    parser.add_argument("--frames", type=int, default=4, help="P frames of the long clip")
+    parser.add_argument("--case", type=json.loads, help="measure one case and print it (used by this script itself)")
     options = parser.parse_args()
     if options.case:
-        print(json.dumps(measure(*CASES[options.case], options.size)))
+        print(json.dumps(measure(options.model, *options.case, options.size, options.batch)))
         return
-    found: dict[str, list[float]] = {case: [] for case in CASES}
+    long = f"T={options.frames}"
+    cases = {"T=1": (1, False), long: (options.frames, False), f"{long} checkpointed": (options.frames, True)}
+    found: dict[str, list[float]] = {case: [] for case in cases}
     for _ in range(options.repeats):
-        for case in CASES:
-            command = [sys.executable, __file__, "--case", case, "--size", str(options.size)]
-            found[case].append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+        for name, case in cases.items():
+            words = {"model": options.model, "size": options.size, "batch": options.batch, "case": json.dumps(case)}
+            command = [sys.executable, __file__, *(word for k, v in words.items() for word in (f"--{k}", str(v)))]
+            found[name].append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
     rows = {
         case: {"peak_mib": sorted(values)[len(values) // 2], "largest": max(values)} for case, values in found.items()
     }
-    ratios = {f"{case} / T=1": rows[case]["peak_mib"] / rows["T=1"]["peak_mib"] for case in list(CASES)[1:]}
-    report("train_memory", rows, ratios, options)
+    ratios = {f"{case} / T=1": rows[case]["peak_mib"] / rows["T=1"]["peak_mib"] for case in list(cases)[1:]}
+    report(f"train_memory of {options.model}", rows, ratios, options)
 
 
 if __name__ == "__main__":

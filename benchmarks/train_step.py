@@ -1,26 +1,27 @@
-"""Training step of the full-size DCVC-TCM: one P frame, forward and backward.
+"""Training step of a full-size codec: one P frame, forward and backward.
 
 On a CPU float32 in torch's default layout against bfloat16 in channels-last order; on a GPU also compiled, with frames
 per second and the fraction of the measured bfloat16 matrix-product peak.
 """
 
 import torch
-from common import arguments, interleaved, report, synchronise
+from common import arguments, full_size, interleaved, report, synchronise
 
+from lvc.cli.summary import multiply_accumulates
 from lvc.codec import Rate
-from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.entropy.streams import Estimate
-from lvc.models.build import build_codec
+from lvc.layers.layout import to_channels_last
 
 
-def make_step(device: str, bf16: bool, compiled: bool, size: int, batch: int):
+def make_step(model: str, device: str, bf16: bool, compiled: bool, size: int, batch: int):
     """A function that does one training step."""
-    torch.manual_seed(0)
-    layout = torch.channels_last if bf16 else torch.contiguous_format
-    codec = build_codec(DCVCTCMConfig(name="dcvc_tcm")).train().to(device, memory_format=layout)
-    frame = torch.rand(batch, 3, size, size, device=device).contiguous(memory_format=layout)
-    feature = torch.rand(batch, 64, size, size, device=device).contiguous(memory_format=layout)
-    state = {"frame": frame.flip(3), "feature": feature}
+    codec = full_size(model).to(device)
+    codec = to_channels_last(codec) if bf16 else codec
+    frame = torch.rand(batch, 3, size, size, device=device)
+    with torch.no_grad():  # the state is complete from the second P frame on
+        first = codec.code_frame("P", frame, {"frame": frame.flip(3)}, Estimate(False), Rate(), (size, size))
+    state = first.state
+    codec.train()
     code = torch.compile(codec.code_frame) if compiled else codec.code_frame
 
     def step():
@@ -41,7 +42,7 @@ def matmul_peak() -> float:
 
 
 def main() -> None:
-    parser = arguments(__doc__.splitlines()[0])
+    parser = arguments(__doc__.splitlines()[0], model=True)
     parser.add_argument("--size", type=int, default=256, help="side of the frame")
     parser.add_argument("--batch", type=int, default=None, help="frames (1 on a CPU, 8 on a GPU)")
     options = parser.parse_args()
@@ -51,17 +52,18 @@ def main() -> None:
     device, batch = ("cuda", options.batch or 8) if gpu else ("cpu", options.batch or 1)
     kinds = {"float32 eager": (False, False), "bfloat16 channels-last": (True, False)}
     kinds |= {"bfloat16 channels-last compiled": (True, True)} if gpu else {}
-    steps = {name: make_step(device, bf16, compiled, options.size, batch) for name, (bf16, compiled) in kinds.items()}
+    steps = {name: make_step(options.model, device, *kind, options.size, batch) for name, kind in kinds.items()}
     rows = interleaved(steps, options.repeats)
     base = rows["float32 eager"]["seconds"]
     ratios = {f"{name} / float32 eager": row["seconds"] / base for name, row in rows.items() if row["seconds"] != base}
-    flops = 3 * 2 * 1380e3 * batch * options.size**2  # backward costs about twice the forward pass
+    operations = multiply_accumulates(full_size(options.model), (options.size, options.size))["encoder"]
+    flops = 3 * 2 * operations * batch  # backward costs about twice the forward pass
     for name, row in rows.items():
         row["frames_per_second"] = batch / row["seconds"]
         if gpu:
             ratios[f"{name}, fraction of peak"] = flops / row["seconds"] / matmul_peak()
     synchronise()
-    report("train_step", rows, ratios, options)
+    report(f"train_step of {options.model}", rows, ratios, options)
 
 
 if __name__ == "__main__":

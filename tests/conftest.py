@@ -51,17 +51,18 @@ def tiny_config(**changes):
 def tiny_codec(seed: int = 0, **changes):
     """The codec of :func:`tiny_config` with weights of a fixed seed, large enough to code symbols other than 0."""
     from lvc.models.build import build_codec
+    from tests.models.intra_codecs import loud
 
     torch.manual_seed(seed)
     codec = build_codec(tiny_config(**changes)).eval()
+    loud(codec.intra)
     with torch.no_grad():
-        for encoder in (codec.motion.encoder, codec.encoder.down, codec.intra.g_a):
+        for encoder in (codec.motion.encoder, codec.encoder.down):
             encoder[-1].weight.mul_(8)
         # untrained scales are 0: make them fit the latents, so that symbols are coded from inside the tables
         for last, scale in (
             (codec.motion.hyper_decoder[-1], 1.0),
             (codec.entropy_parameters[-1], 1.0),
-            (codec.intra.h_s[-1], 2.0),
         ):
             last.bias[: len(last.bias) // 2].fill_(scale)
     return codec

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from lvc.config.contract import contract
-from lvc.config.intra import IntraCheng2020Config
+from lvc.config.intra import IntraCheng2020Config, IntraConfig, check_intra
 from lvc.config.parts import EntropyConfig, HierarchicalBConfig, SpyNetConfig
 
 
@@ -92,5 +92,8 @@ class BCANFConfig:
     """Quantisation and likelihood."""
     structure: HierarchicalBConfig = HierarchicalBConfig()
     """Coding structure."""
-    intra: IntraCheng2020Config = IntraCheng2020Config(name="intra_cheng2020")
+    intra: IntraConfig = IntraCheng2020Config(name="intra_cheng2020")
     """Codec of the intra frames."""
+
+    def __post_init__(self):
+        check_intra(self.intra, "rgb")

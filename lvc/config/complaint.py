@@ -41,6 +41,8 @@ def complaint(
         missing = (isinstance(error, MissingConfigException) and error.missing_cfg_file) or ""
         if known and (missing == f"{group.split('@')[0]}/{choice}" or choice == "null"):
             return ConfigError(group, f"'{choice}' is not one of {', '.join(known)}{_meant(choice, known)}")
+    if found := re.match(r"In '([\w/]+)/(\w+)': Could not (?:find|load) '([\w/]+)'", text):
+        return ConfigError(found[1], f"'{found[2]}' is not for this model: there is no conf/{found[3]}.yaml")
     if found := re.match(r"Could not override '([^']+)'", text):
         kept = [o for o in overrides if _key(o) != found[1]]
         try:

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from lvc.config.contract import ConfigError, contract
-from lvc.config.intra import IntraCheng2020Config
+from lvc.config.intra import IntraCheng2020Config, IntraConfig, check_intra
 from lvc.config.parts import EntropyConfig, LowDelayConfig, SpyNetConfig
 
 
@@ -84,9 +84,10 @@ class DCVCTCMConfig:
     """Quantisation and likelihood."""
     structure: LowDelayConfig = LowDelayConfig()
     """Coding structure."""
-    intra: IntraCheng2020Config = IntraCheng2020Config(name="intra_cheng2020")
+    intra: IntraConfig = IntraCheng2020Config(name="intra_cheng2020")
     """Codec of the intra frames."""
 
     def __post_init__(self):
+        check_intra(self.intra, "rgb")
         if self.contexts > self.levels:
             raise ConfigError("contexts", f"{self.contexts} contexts need as many levels, and levels is {self.levels}")

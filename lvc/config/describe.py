@@ -43,28 +43,25 @@ def entries(contract: type, prefix: str = "", kind: str = "", defaults: Any = No
         kind: The member of a union it belongs to.
         defaults: An instance of the contract whose values are the defaults, where there is one.
     """
-    described = contract.__pydantic_fields__
     for field in fields(contract):
         key = f"{prefix}.{field.name}" if prefix else field.name
-        info = described[field.name]
+        info = contract.__pydantic_fields__[field.name]
         value = _default(info) if defaults is None else getattr(defaults, field.name)
         members = _contracts(field.type)
+        if kind and len(members) > 1 and all(hasattr(member, "CODEC") for member in members):
+            # a codec inside another: what it has is told where it is a model of its own
+            listed = " \\| ".join(f"`{_tag(member)}`" for member in members)
+            meaning = f"{_meaning(contract, field.name)} Its options are those of `model=NAME`."
+            yield Entry(f"{key}.name", listed, _typed(value.name), meaning, kind)
+            continue
         if not members:
             default = None if value is MISSING else _typed(value)
-            yield Entry(
-                key, _words(field.type, info.metadata), default, _text(_description(contract, field.name)), kind
-            )
+            yield Entry(key, _words(field.type, info.metadata), default, _meaning(contract, field.name), kind)
         if get_origin(field.type) is dict:
             key += f".<{_ENTRY.get(field.name, 'name')}>"
         for member in members:
             known = value if isinstance(value, member) else None
             yield from entries(member, key, _tag(member) if len(members) > 1 else kind, known)
-
-
-def _description(contract: type, name: str) -> str | None:
-    """What the contract, or one it extends, says of a field: pydantic reads the docstrings of a class itself alone."""
-    own = (vars(c).get("__pydantic_fields__", {}).get(name) for c in contract.__mro__)
-    return next((field.description for field in own if field is not None and field.description), None)
 
 
 def _contracts(type_: Any) -> list[type]:
@@ -119,5 +116,8 @@ def _typed(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _text(description: str | None) -> str:
-    return " ".join((description or "").split())
+def _meaning(contract: type, name: str) -> str:
+    """What a field's docstring says; an inherited field has it where it is declared."""
+    declared = (getattr(base, "__pydantic_fields__", {}).get(name) for base in contract.__mro__)
+    texts = (info.description for info in declared if info is not None and info.description)
+    return " ".join(next(texts, "").split())

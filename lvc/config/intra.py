@@ -1,32 +1,138 @@
-"""What an intra codec may be configured to."""
+"""What the intra codecs may be configured to. Any of them codes the I frames of a P-frame codec."""
 
-from typing import ClassVar, Literal
+from functools import reduce
+from operator import or_
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from lvc.config.contract import contract
-from lvc.config.parts import EntropyConfig, LowDelayConfig
+from lvc.config.contract import ConfigError, contract
+from lvc.config.parts import EntropyConfig, LowDelayConfig, StagedContextConfig
 
 
 @contract
-class IntraCheng2020Config:
-    """Intra codec: Cheng 2020 (anchor) without its autoregressive context model, from CompressAI's layers."""
+class IntraCodecConfig:
+    """What all intra codecs have."""
 
     PARTS: ClassVar[tuple[str, ...]] = ("intra",)
     STREAMS: ClassVar[tuple[str, ...]] = ("intra", "intra_hyper")
     STRIDE: ClassVar[int] = 64
-    CODEC: ClassVar[str] = "lvc.models.intra_cheng2020:IntraCheng2020"
-    SUMMARY: ClassVar[str] = "Cheng 2020 intra codec without autoregression"
+    COLOUR: ClassVar[str] = "rgb"
 
-    name: Literal["intra_cheng2020"]
-    """Model name."""
     size: Literal["full", "tiny"] = "full"
     """Name of the variant; the widths below decide."""
-    channels: int = Field(192, ge=8, multiple_of=2)
-    """Channels of transforms and latents (N; 128 or 192 in CompressAI)."""
     entropy: EntropyConfig = EntropyConfig()
     """Quantisation and likelihood."""
     structure: LowDelayConfig = LowDelayConfig(intra_period=1)
     """Coding structure; an intra codec codes every frame alone."""
     weights: str | None = None
     """Export whose weights start this codec (`model.intra.weights=...` inside a P-frame codec)."""
+
+
+@contract
+class IntraCheng2020Config(IntraCodecConfig):
+    """Intra codec: Cheng 2020 (anchor) without its autoregressive context model, from CompressAI's layers."""
+
+    CODEC: ClassVar[str] = "lvc.models.intra_cheng2020:IntraCheng2020"
+    SUMMARY: ClassVar[str] = "Cheng 2020 intra codec without autoregression"
+
+    name: Literal["intra_cheng2020"]
+    """Model name."""
+    channels: int = Field(192, ge=8, multiple_of=2)
+    """Channels of transforms and latents (N; 128 or 192 in CompressAI)."""
+
+
+@contract
+class IntraWindowAttentionConfig(IntraCodecConfig):
+    """Intra codec of SSNVC: window attention in its transforms, channel groups and checkerboards in its latent."""
+
+    CODEC: ClassVar[str] = "lvc.models.intra_window_attention:IntraWindowAttention"
+    SUMMARY: ClassVar[str] = "Intra codec with window attention and a space-channel context model"
+
+    name: Literal["intra_window_attention"]
+    """Model name."""
+    channels: int = Field(192, ge=16, multiple_of=16)
+    """Channels of transforms and hyper latent."""
+    latent_channels: int = Field(320, ge=16, multiple_of=16)
+    """Channels of the latent."""
+    context: StagedContextConfig = StagedContextConfig(groups=(16, 16, 32, 64, 192))
+    """Passes in which the latent is coded."""
+
+    def __post_init__(self):
+        if sum(self.context.groups) != self.latent_channels:
+            groups = f"{list(self.context.groups)} sum to {sum(self.context.groups)}"
+            raise ConfigError("context.groups", f"{groups}, and latent_channels is {self.latent_channels}")
+
+
+@contract
+class IntraCompressAIConfig(IntraCodecConfig):
+    """What the intra codecs of CompressAI's model zoo have."""
+
+    channels: int = Field(192, ge=8, multiple_of=2)
+    """Channels of transforms and hyper latent (N; 128 or 192 in CompressAI)."""
+
+
+@contract
+class IntraBmshj2018Config(IntraCompressAIConfig):
+    """Intra codec: scale hyperprior (Balle et al., ICLR 2018), CompressAI's `bmshj2018-hyperprior`."""
+
+    CODEC: ClassVar[str] = "lvc.models.intra_compressai:IntraScaleHyperprior"
+    SUMMARY: ClassVar[str] = "Scale hyperprior intra codec of CompressAI"
+
+    name: Literal["intra_bmshj2018_hyperprior"]
+    """Model name."""
+    latent_channels: int = Field(320, ge=8, multiple_of=2)
+    """Channels of the latent (M; 192 or 320 in CompressAI)."""
+
+
+@contract
+class IntraMbt2018Config(IntraCompressAIConfig):
+    """Intra codec: hyperprior and autoregression (Minnen et al., NeurIPS 2018), CompressAI's `mbt2018`."""
+
+    CODEC: ClassVar[str] = "lvc.models.intra_compressai:IntraMbt2018"
+    SUMMARY: ClassVar[str] = "Autoregressive intra codec of CompressAI (Minnen 2018)"
+
+    name: Literal["intra_mbt2018"]
+    """Model name."""
+    latent_channels: int = Field(320, ge=8, multiple_of=2)
+    """Channels of the latent (M; 192 or 320 in CompressAI)."""
+
+
+@contract
+class IntraCheng2020AnchorConfig(IntraCompressAIConfig):
+    """Intra codec: Cheng 2020 (anchor) with its autoregressive context model, CompressAI's `cheng2020-anchor`."""
+
+    CODEC: ClassVar[str] = "lvc.models.intra_compressai:IntraCheng2020Anchor"
+    SUMMARY: ClassVar[str] = "Autoregressive intra codec of CompressAI (Cheng 2020)"
+
+    name: Literal["intra_cheng2020_anchor"]
+    """Model name."""
+
+
+INTRA_CODECS: dict[str, type] = {
+    "intra_cheng2020": IntraCheng2020Config,
+    "intra_window_attention": IntraWindowAttentionConfig,
+    "intra_bmshj2018_hyperprior": IntraBmshj2018Config,
+    "intra_mbt2018": IntraMbt2018Config,
+    "intra_cheng2020_anchor": IntraCheng2020AnchorConfig,
+}
+"""Every intra codec by name."""
+
+IntraConfig = Annotated[reduce(or_, INTRA_CODECS.values()), Field(discriminator="name")]
+"""The intra codec of a P-frame codec, chosen with ``model/intra=...``."""
+
+
+def check_intra(intra: IntraCodecConfig, colour: str) -> None:
+    """Check that an intra codec hands on frames that a P-frame codec can refer to.
+
+    Args:
+        intra: The intra codec.
+        colour: Colour space of the P-frame codec.
+
+    Raises:
+        ConfigError: If they code different colour spaces.
+    """
+    if colour != intra.COLOUR:
+        fit = ", ".join(name for name, config in INTRA_CODECS.items() if colour == config.COLOUR)
+        message = f"{intra.name} codes {intra.COLOUR} frames, and the others here are {colour}; choices are: {fit}"
+        raise ConfigError("intra.name", message)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from lvc.config.contract import ConfigError, contract
-from lvc.config.intra import IntraCheng2020Config
+from lvc.config.intra import IntraCheng2020Config, IntraConfig, check_intra
 from lvc.config.parts import EntropyConfig, LowDelayConfig, StagedContextConfig
 
 
@@ -78,10 +78,11 @@ class MASTCVCConfig:
     """Quantisation and likelihood."""
     structure: LowDelayConfig = LowDelayConfig(intra_period=10)
     """Coding structure."""
-    intra: IntraCheng2020Config = IntraCheng2020Config(name="intra_cheng2020")
+    intra: IntraConfig = IntraCheng2020Config(name="intra_cheng2020")
     """Codec of the intra frames."""
 
     def __post_init__(self):
+        check_intra(self.intra, "rgb")
         if self.channels % self.offset_groups:
             raise ConfigError("offset_groups", f"{self.offset_groups} groups do not divide {self.channels} channels")
         total = sum(self.context.groups)

@@ -13,18 +13,20 @@ from pydantic import Field
 
 from lvc.config.b_canf import BCANFConfig
 from lvc.config.dcvc_tcm import DCVCTCMConfig
-from lvc.config.intra import IntraCheng2020Config
+from lvc.config.intra import INTRA_CODECS
 from lvc.config.mastc_vc import MASTCVCConfig
 from lvc.config.pwave import PWaveConfig
 from lvc.config.spynet import SpyNetModelConfig
+from lvc.config.ssnvc import SSNVCConfig
 
 MODELS: dict[str, type] = {
     "b_canf": BCANFConfig,
     "dcvc_tcm": DCVCTCMConfig,
-    "intra_cheng2020": IntraCheng2020Config,
-    "spynet": SpyNetModelConfig,
+    "ssnvc": SSNVCConfig,
     "mastc_vc": MASTCVCConfig,
     "pwave": PWaveConfig,
+    "spynet": SpyNetModelConfig,
+    **INTRA_CODECS,
 }
 
 ModelConfig = Annotated[reduce(or_, MODELS.values()), Field(discriminator="name")]

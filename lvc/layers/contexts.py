@@ -1,11 +1,11 @@
 """Temporal context mining and re-filling: the parts of DCVC-TCM that other conditional codecs share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from lvc.layers.conv import ResBlock, conv, merge_block, subpixel
+from lvc.layers.conv import ResBlock, conv, merge_block, start_as_identity, subpixel
 from lvc.layers.gdn import GDN, igdn
 from lvc.layers.pyramid import Pyramid
 
@@ -25,6 +25,11 @@ class FeatureExtractor(Pyramid):
             nn.Sequential(conv(channels, channels, stride=2 if level else 1), *(ResBlock(channels) for _ in blocks))
             for level in range(levels)
         )
+
+    def start_as_copy(self) -> None:
+        """Let the feature of full size begin as the input."""
+        _pass_residuals(self)
+        start_as_identity(self[0][0])
 
 
 class ContextFusion(nn.Module):
@@ -53,6 +58,12 @@ class ContextFusion(nn.Module):
             }
         )
 
+    def start_as_copy(self) -> None:
+        """Let contexts begin as the warped features."""
+        _pass_residuals(self.refine)
+        for refine in self.refine.values():
+            start_as_identity(refine[0], first=refine[0].in_channels)
+
     def forward(self, warped: Sequence[Tensor]) -> list[Tensor]:
         """``warped[l]`` at ``1 / 2^l`` of the size to contexts at the same sizes."""
         contexts: list[Tensor] = []
@@ -73,16 +84,19 @@ class ContextualEncoder(nn.Module):
         channels: Channels of contexts and of the layers between.
         latent: Channels of the latent.
         contexts: Number of contexts, from the largest scale on; 0 for none.
+        mix: Makes the block of so many channels before each of the last two convolutions (SSNVC), if there are any.
     """
 
-    def __init__(self, channels: int, latent: int, contexts: int):
+    def __init__(self, channels: int, latent: int, contexts: int, mix: Callable[[int], nn.Module] | None = None):
         super().__init__()
         self.contexts = contexts
-        self.merge, self.down = nn.ModuleDict(), nn.ModuleList()
+        self.merge, self.mix, self.down = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleList()
         for level in range(4):
             width = (3 if level == 0 else channels) + (channels if level < contexts else 0)
             if 0 < level < contexts:
                 self.merge[str(level)] = merge_block(width)
+            if mix is not None and level >= 2:
+                self.mix[str(level)] = mix(width)
             last = level == 3
             self.down.append(conv(width, latent if last else channels, stride=2))
         self.norm = nn.ModuleList(GDN(channels) for _ in range(3))
@@ -94,6 +108,8 @@ class ContextualEncoder(nn.Module):
                 x = torch.cat([x, contexts[level]], 1)
             if str(level) in self.merge:
                 x = self.merge[str(level)](x)
+            if str(level) in self.mix:
+                x = self.mix[str(level)](x)
             x = down(x)
             if level < 3:
                 x = self.norm[level](x)
@@ -182,7 +198,24 @@ class FrameGenerator(nn.Module):
         self.feature = nn.Sequential(*body)
         self.frame = conv(propagated, 3)
 
+    def start_as_copy(self) -> None:
+        """Let the frame begin as the first channels of the largest context (or of the decoded feature)."""
+        _pass_residuals(self)
+        convolutions = [m for m in self.feature if isinstance(m, nn.Conv2d)]
+        merge, last = convolutions[0], convolutions[-1]
+        start_as_identity(merge, first=merge.in_channels - merge.out_channels if self.context else 0)
+        if last is not merge:
+            start_as_identity(last)
+        start_as_identity(self.frame)
+
     def forward(self, decoded: Tensor, contexts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Frame ``(B, 3, H, W)`` and feature ``(B, propagated, H, W)``."""
         feature = self.feature(torch.cat([decoded, contexts[0]], 1) if self.context else decoded)
         return self.frame(feature), feature
+
+
+def _pass_residuals(module: nn.Module) -> None:
+    """Let every residual block below ``module`` begin as the identity."""
+    for block in module.modules():
+        if isinstance(block, ResBlock):
+            block.start_as_identity()

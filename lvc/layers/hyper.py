@@ -1,4 +1,4 @@
-"""Hyperprior transforms: two more octaves down, and back to the latent's scales and means."""
+"""Hyperprior transforms: two more octaves down, back to the latent's size, and on to its scales and means."""
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +63,19 @@ def start_with_scale(layer: nn.Conv2d, scale: float, keep: float = 0.03) -> None
     layer.weight.mul_(keep)
     layer.bias.zero_()
     layer.bias[: len(layer.bias) // 2] = scale
+
+
+class EntropyParameters(nn.Sequential):
+    """Everything known of a latent, concatenated, to its scales and means: ``(B, 2 latent, h, w)``."""
+
+    def __init__(self, inputs: int, latent: int):
+        super().__init__(
+            conv(inputs, latent * 10 // 3),
+            nn.LeakyReLU(),
+            conv(latent * 10 // 3, latent * 8 // 3),
+            nn.LeakyReLU(),
+            conv(latent * 8 // 3, latent * 2),
+        )
 
 
 def scales_and_means(parameters: Tensor) -> tuple[Tensor, Tensor]:

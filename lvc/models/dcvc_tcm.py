@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from lvc.codec import FrameCoding, Rate, VideoCodec
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.entropy.factorized import FactorizedPrior
+from lvc.entropy.hyperprior import code_hyper
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
 from lvc.layers.contexts import (
@@ -30,11 +31,11 @@ from lvc.layers.contexts import (
     FrameGenerator,
     TemporalPriorEncoder,
 )
-from lvc.layers.conv import ResBlock, conv, full_precision, start_as_identity
-from lvc.layers.hyper import HyperDecoder, HyperEncoder, scales_and_means
+from lvc.layers.conv import conv, full_precision, start_as_identity
+from lvc.layers.hyper import EntropyParameters, HyperDecoder, HyperEncoder, scales_and_means
 from lvc.motion.codec import MotionCodec
 from lvc.motion.spynet import SpyNet
-from lvc.motion.warp import halve, warp
+from lvc.motion.warp import warp, warp_scales
 from lvc.structures.low_delay import LowDelay
 
 
@@ -74,32 +75,17 @@ class DCVCTCM(VideoCodec):
         self.hyper_decoder = HyperDecoder(hyper, latent)
         self.hyper_prior = FactorizedPrior(hyper, bound, official)
         self.temporal_prior = TemporalPriorEncoder(n, latent, config.contexts) if uses.entropy else None
-        self.entropy_parameters = nn.Sequential(
-            conv(latent * (4 if uses.entropy else 2), latent * 10 // 3),
-            nn.LeakyReLU(),
-            conv(latent * 10 // 3, latent * 8 // 3),
-            nn.LeakyReLU(),
-            conv(latent * 8 // 3, latent * 2),
-        )
+        self.entropy_parameters = EntropyParameters(latent * (4 if uses.entropy else 2), latent)
 
         self._start_as_copy()
 
     def _start_as_copy(self) -> None:
         """Let the untrained codec decode the warped reference (as far as the configuration has that path)."""
-        for path in (self.extractor, self.fusion.refine, self.generator):
-            for block in path.modules():
-                if isinstance(block, ResBlock):
-                    block.start_as_identity()
-        for refine in self.fusion.refine.values():
-            start_as_identity(refine[0], first=refine[0].in_channels)  # contexts begin as the warped features
-        for layer in (self.adapt_frame, self.adapt_feature, self.extractor[0][0], self.generator.frame):
-            if layer is not None:
-                start_as_identity(layer)
-        convolutions = [m for m in self.generator.feature if isinstance(m, nn.Conv2d)]
-        merge, last = convolutions[0], convolutions[-1]
-        start_as_identity(merge, first=merge.in_channels - merge.out_channels if self.generator.context else 0)
-        if last is not merge:
-            start_as_identity(last)
+        for part in (self.extractor, self.fusion, self.generator):
+            part.start_as_copy()
+        for adapt in (self.adapt_frame, self.adapt_feature):
+            if adapt is not None:
+                start_as_identity(adapt)
 
     @property
     def parts(self) -> dict[str, list[nn.Module]]:
@@ -147,22 +133,17 @@ class DCVCTCM(VideoCodec):
         """Temporal contexts from the propagated feature, or from the frame where there is none (Sec. III-B)."""
         propagated = state.get("feature")
         feature = self.adapt_frame(state["frame"]) if propagated is None else self.adapt_feature(propagated)
-        warped = []
-        for level, scale in enumerate(self.extractor(feature)):
-            flow = halve(flow) if level else flow
-            warped.append(warp(scale, flow))
-        return self.fusion(warped)
+        return self.fusion(warp_scales(self.extractor(feature), flow))
 
     def _code_latent(
         self, frame: Tensor | None, contexts: list[Tensor], size: tuple[int, int], stream: SymbolStream
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Code the frame's latent under the hyper and the temporal prior (Sec. III-C.2)."""
         y = None if stream.reads else self.encoder(frame, contexts)
-        z = None if stream.reads else self.hyper_encoder(y)
-        shape = (len(contexts[0]), self.hyper_prior.channels, size[0] // 64, size[1] // 64)
-        z_hat, hyper_bits = stream.code("frame_hyper", z, self.hyper_prior(shape))
-        with full_precision(z_hat):
-            prior = self.hyper_decoder(z_hat)
+        shape = (len(contexts[0]), size[0] // 64, size[1] // 64)
+        hyper = (self.hyper_encoder, self.hyper_decoder, self.hyper_prior)
+        prior, hyper_bits = code_hyper("frame_hyper", y, shape, *hyper, stream)
+        with full_precision(prior):
             if self.temporal_prior is not None:
                 temporal = self.temporal_prior([context.float() for context in contexts])
                 prior = torch.cat([temporal, prior], 1)

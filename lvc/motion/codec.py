@@ -3,9 +3,10 @@
 from torch import Tensor, nn
 
 from lvc.entropy.factorized import FactorizedPrior
+from lvc.entropy.hyperprior import code_hyper
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
-from lvc.layers.conv import ResBlock, conv, deconv, full_precision
+from lvc.layers.conv import ResBlock, conv, deconv
 from lvc.layers.gdn import GDN, igdn
 from lvc.layers.hyper import HyperDecoder, HyperEncoder, scales_and_means
 
@@ -48,12 +49,10 @@ class MotionCodec(nn.Module):
             Decoded flow ``(B, 2, H, W)`` and bits by stream name.
         """
         y = None if stream.reads else self.encoder(flow)
-        z = None if stream.reads else self.hyper_encoder(y)
-        shape = (batch, self.hyper_prior.channels, size[0] // 64, size[1] // 64)
-        z_hat, hyper_bits = stream.code("motion_hyper", z, self.hyper_prior(shape))
-        with full_precision(z_hat):
-            scales, means = scales_and_means(self.hyper_decoder(z_hat))
-        y_hat, bits = stream.code("motion", y, self.law(scales, means))
+        shape = (batch, size[0] // 64, size[1] // 64)
+        hyper = (self.hyper_encoder, self.hyper_decoder, self.hyper_prior)
+        parameters, hyper_bits = code_hyper("motion_hyper", y, shape, *hyper, stream)
+        y_hat, bits = stream.code("motion", y, self.law(*scales_and_means(parameters)))
         return self.decoder(y_hat).float(), {"motion_hyper": hyper_bits, "motion": bits}
 
 

@@ -1,5 +1,7 @@
 """Backward warping and resizing of flow."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -24,6 +26,15 @@ def warp(x: Tensor, flow: Tensor) -> Tensor:
         scale = torch.tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)], device=x.device)
         grid = torch.stack([columns, rows], -1) + flow.float().permute(0, 2, 3, 1) * scale
         return F.grid_sample(x.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def warp_scales(scales: Sequence[Tensor], flow: Tensor) -> list[Tensor]:
+    """Warp features at ``1 / 2^l`` of the flow's size, each with the flow at its size."""
+    warped = []
+    for level, scale in enumerate(scales):
+        flow = halve(flow) if level else flow
+        warped.append(warp(scale, flow))
+    return warped
 
 
 def halve(flow: Tensor) -> Tensor:

@@ -2,37 +2,49 @@
 
 import itertools
 from dataclasses import fields
+from functools import cache
 
 import pytest
 
 from lvc.config.compose import compose
+from lvc.config.contract import ConfigError
 from lvc.config.data import FolderConfig, SyntheticConfig, Vimeo90kConfig
 from lvc.config.groups import choices, conf_dir, offered
+from lvc.config.intra import INTRA_CODECS
 from lvc.config.run import LoggerConfig, RunConfig, TrainerConfig, build_run
 from lvc.config.schedule import StageConfig
 
+INTRA = sorted(INTRA_CODECS)
 SCHEDULES = {
     "b_canf": ["b_canf_progressive", "b_canf_short"],
     "dcvc_tcm": ["tcm_progressive", "tcm_short", "single_stage"],
-    "intra_cheng2020": ["intra", "intra_short"],
+    "ssnvc": ["single_stage", "ssnvc_short"],
+    "mastc_vc": ["mastc_2stage", "mastc_short"],
     "pwave": ["pwave", "pwave_short"],
+    **{name: ["intra", "intra_short"] for name in INTRA},
 }
 LOSSES = {
     "b_canf": ["mse", "ms_ssim"],
     "dcvc_tcm": ["mse", "ms_ssim"],
-    "intra_cheng2020": ["intra_mse", "intra_ms_ssim"],
+    "ssnvc": ["ssnvc_mse", "ssnvc_ms_ssim"],
+    "mastc_vc": ["mse", "ms_ssim"],
     "pwave": ["pwave"],
+    **{name: ["intra_mse", "intra_ms_ssim"] for name in INTRA},
 }
 DATASETS = ["folder", "vimeo90k", "synthetic"]
 
 
+@cache
 def run_of(*overrides: str) -> RunConfig:
     return build_run(compose("train", overrides))
 
 
 def combinations():
     for model in choices("model"):
-        yield from itertools.product([model], choices("size"), SCHEDULES[model], LOSSES[model], DATASETS)
+        groups = [SCHEDULES[model], LOSSES[model], DATASETS]
+        if model in INTRA and model != "intra_cheng2020":  # they differ in the model alone
+            groups = [group[:1] for group in groups]
+        yield from itertools.product([model], choices("size"), *groups)
 
 
 @pytest.mark.parametrize(("model", "size", "schedule", "loss", "dataset"), list(combinations()))
@@ -46,8 +58,10 @@ def test_combinations_of_choices(model, size, schedule, loss, dataset):
     assert run.name == f"{model}-{size}-{run.loss.metric}-{run.loss.lmbda:g}"
 
 
-@pytest.mark.parametrize("experiment", choices("experiment"))
-@pytest.mark.parametrize("size", ["full", "tiny"])
+@pytest.mark.parametrize(
+    ("experiment", "size"),
+    [(e, size) for e in choices("experiment") for size in ("full", "tiny") if size == "full" or "ablation/" not in e],
+)
 def test_experiments(experiment, size):
     run = run_of(f"experiment={experiment}", f"size={size}")
     assert run.dataset.name == run.validation.name == "vimeo90k"
@@ -69,18 +83,21 @@ def test_every_group_is_offered():
     assert inner.isdisjoint(mine)
 
 
-@pytest.mark.parametrize("model", ["b_canf", "dcvc_tcm", "intra_cheng2020", "pwave"])
+@pytest.mark.parametrize("model", list(SCHEDULES))
 def test_a_model_brings_its_schedule_and_its_loss(model):
     run = run_of(f"model={model}")
     assert run.schedule.name == SCHEDULES[model][0]
-    assert run.loss.lmbda == {"b_canf": 1024, "dcvc_tcm": 1024, "intra_cheng2020": 1626, "pwave": 195.075}[model]
+    assert run.loss.lmbda == (195.075 if model == "pwave" else 1626 if model in INTRA else 1024)
 
 
-def test_tiny_is_the_same_model_with_fewer_channels():
-    full, tiny = run_of().model, run_of("size=tiny").model
-    assert tiny.channels < full.channels
-    assert tiny.intra.channels < full.intra.channels
-    assert (tiny.levels, tiny.contexts) == (full.levels, full.contexts)
+@pytest.mark.parametrize("model", [m for m in SCHEDULES if m not in (*INTRA, "pwave")])
+@pytest.mark.parametrize("intra", choices("model/intra"))
+def test_tiny_is_the_same_model_with_fewer_channels_over_any_intra_codec(model, intra):
+    tiny = run_of(f"model={model}", f"model/intra={intra}", "size=tiny").model
+    alone = run_of(f"model=intra_{intra}", "size=tiny").model
+    assert tiny.intra == alone
+    for config in (tiny, alone):
+        assert config.channels < type(config)(name=config.name).channels
 
 
 def test_every_field_of_the_contract_can_be_overridden_without_a_plus():
@@ -94,7 +111,7 @@ def test_every_field_of_the_contract_can_be_overridden_without_a_plus():
         assert set(data["dataset"]) == set(data["validation"]) == {f.name for f in fields(contract)}
     for model in choices("model"):
         data = compose("train", [f"model={model}"])
-        assert set(data["model"]) == {f.name for f in fields(build_run(data).model)}
+        assert set(data["model"]) == {f.name for f in fields(run_of(f"model={model}").model)}
     assert set(composed) | {"validation"} == {f.name for f in fields(RunConfig)}
 
 
@@ -103,9 +120,9 @@ def test_yaml_and_contract_have_the_same_defaults():
     assert run.trainer == TrainerConfig()
     assert run.logger == LoggerConfig()
     assert run.dataset == FolderConfig(name="folder", path=run.dataset.path)
-    for model in ("b_canf", "dcvc_tcm"):
-        made = run_of(f"model={model}").model
-        assert made == type(made)(name=model)
+    for model in choices("model"):
+        contract = run_of(f"model={model}").model
+        assert contract == type(contract)(name=model)
     base = compose("train", ["+stage@schedule.stages.more=base"])["schedule"]["stages"]["more"]
     said = {"train", "epochs", "loss"}
     assert StageConfig(train=("flow",), epochs=1, loss={}) == StageConfig(
@@ -165,6 +182,48 @@ def test_a_rate_point_codes_its_intra_frames_with_the_codec_that_pairs(p, intra)
     assert weights == f"{made_by.dir}/codec.safetensors"
 
 
+@pytest.mark.parametrize("lmbda", [5.12, 10.24, 20.48, 40.96])
+def test_ssnvc_for_ms_ssim_starts_from_50_times_the_lambda(lmbda):
+    run = run_of("experiment=ssnvc_msssim", f"loss.lmbda={lmbda}")
+    started_by = run_of("experiment=ssnvc_psnr", f"loss.lmbda={50 * lmbda:g}")
+    assert run.init_from == f"{started_by.dir}/codec.safetensors"
+    assert started_by.schedule.stages["msssim"].loss.lmbda == lmbda
+    assert run.schedule.stages["msssim"].on_enter["intra"].path.startswith("runs/intra_window_attention-full-ms_ssim-")
+
+
+def test_single_stage_schedule_grows_clips_under_one_loss():
+    schedule = run_of("model=ssnvc").schedule
+    rows = {n: (s.epochs, s.frames, s.lr, s.references) for n, s in schedule.stages.items()}
+    assert rows == {
+        "joint": (10, 2, 1e-4, "detached"),
+        "joint_3": (5, 3, 1e-4, "detached"),
+        "joint_5": (5, 5, 1e-4, "detached"),
+        "cascade": (3, 5, 1e-4, "attached"),
+        "cascade_7": (5, 7, 1e-5, "attached"),
+        "msssim": (5, 7, 1e-5, "attached"),
+    }
+    assert schedule.order == tuple(name for name in rows if name != "msssim")
+    assert len({(s.train, s.batch_size, s.crop, str(s.loss.rate)) for s in schedule.stages.values()}) == 1
+    assert set(run_of("schedule=single_stage").schedule.stages["joint"].loss.rate) > {"motion", "frame"}
+
+
+def test_ssnvcs_ablations_are_all_rows_of_its_table():
+    rows = set()
+    for name in ("ssnvc_psnr", *(e for e in choices("experiment") if e.startswith("ssnvc_ablation/"))):
+        model = run_of(f"experiment={name}").model
+        assert f"/{model.intra.name}-" in f"/{model.intra.weights.removeprefix('runs/')}"
+        rows.add((model.intra.name, model.previous_latents, model.unets, model.dense))
+    intra = ("intra_cheng2020", "intra_window_attention")
+    table = {(i, t, u, u > 0) for i, t, u in itertools.product(intra, (0, 2), (0, 3))}
+    assert rows == table | {("intra_window_attention", 2, 3, False)}
+
+
+@pytest.mark.parametrize(("model", "schedule"), [("intra_cheng2020", "single_stage"), ("ssnvc", "tcm_progressive")])
+def test_a_schedule_for_other_models_is_refused(model, schedule):
+    with pytest.raises(ConfigError, match=r"^schedule"):
+        run_of(f"model={model}", f"schedule={schedule}")
+
+
 def test_ablations_differ_from_the_whole_model_in_one_row_each():
     rows = {
         "no_feature_propagation": {"propagate_feature": False},
@@ -188,11 +247,13 @@ def test_paths_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("LVC_VIMEO90K", "/vimeo")
     monkeypatch.setenv("LVC_RUNS", "/kept")
     monkeypatch.setenv("WANDB_MODE", "online")
+    run_of.cache_clear()
     run = run_of("dataset=folder", "validation=folder", "logger=wandb")
     assert (run.dataset.path, run.validation.path) == ("/clips/train", "/clips/val")
     assert run.dir == f"/kept/{run.name}"
     assert run.logger.mode == "online"
     assert run_of("dataset=vimeo90k").dataset.path == "/vimeo"
+    run_of.cache_clear()
 
 
 def test_gpu_trainer_sets_the_precision_of_every_stage():

@@ -24,6 +24,8 @@ def test_options_are_described_as_a_user_types_them():
     crop = known["", "schedule.stages.<stage>.crop"]
     assert (crop.type, crop.default) == ("integer, at least 16, or null", "256")
     assert known["dcvc_tcm", "model.flow.widths"].default == "[32,64,32,16]"
-    assert known["dcvc_tcm", "model.intra.structure.intra_period"].default == "1"
+    assert known["dcvc_tcm", "model.intra.name"].default == "intra_cheng2020"
+    assert known["intra_mbt2018", "model.structure.intra_period"].default == "1"
+    assert known["intra_mbt2018", "model.weights"].meaning.startswith("Export whose weights")  # inherited
     assert known["", "trainer.accelerator"].type == r"`auto` \| `cpu` \| `gpu`"
     assert known["", "name"].default is None

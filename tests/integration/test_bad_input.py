@@ -20,7 +20,7 @@ from tests.conftest import moving_clip, tiny_codec, tiny_config
 
 from .conftest import QUICK, SMALL, write
 
-STEP = [*SMALL, *QUICK, "schedule=single_stage", "debug=one_batch", "dir=run"]
+STEP = [*SMALL, *QUICK, "schedule=single_stage", "schedule.order=[joint]", "debug=one_batch", "dir=run"]
 """A run of one step."""
 
 

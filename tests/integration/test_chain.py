@@ -132,7 +132,7 @@ def test_the_report_is_one_page_with_everything_in_it(report):
     [(["model.contexts=1"], "fusion"), (["experiment=dcvc_tcm_ablation/no_feature_propagation"], None)],
 )
 def test_ablations_train_from_the_shell(tmp_path, ablation, smaller):
-    step = [*QUICK, *SCENES, "schedule=single_stage", "debug=one_batch", "dir=run"]
+    step = [*QUICK, *SCENES, "schedule=single_stage", "schedule.order=[joint]", "debug=one_batch", "dir=run"]
     data = ["dataset=synthetic", "validation=none", "model.intra.weights=null"]
     ended_well(train(*ablation, *SMALL, *data, *step, cwd=tmp_path))
     export = load_export(tmp_path / "run" / "codec.safetensors")
@@ -168,7 +168,15 @@ def test_nothing_clutters_the_terminal(tmp_path, videos, tiny_export, program):
     """In a process that loads everything itself, warnings at import included."""
     first = ["protocol.frames=2", "bdrate.anchor=dcvc_tcm-tiny"]
     arguments = {
-        "train.py": [*SMALL, *QUICK, *SCENES, "schedule=single_stage", "debug=one_batch", "trainer.workers=1"],
+        "train.py": [
+            *SMALL,
+            *QUICK,
+            *SCENES,
+            "schedule=single_stage",
+            "schedule.order=[joint]",
+            "debug=one_batch",
+            "trainer.workers=1",
+        ],
         "evaluate.py": [f"dataset.path={videos}", f"exports={tiny_export}", "codecs=[]", *first],
     }
     command = [sys.executable, ROOT / program, *arguments[program]]

@@ -57,7 +57,15 @@ def test_a_user_who_stops_a_command_sees_no_traceback(tmp_path, long_video, tiny
 
 def test_a_user_who_stops_a_training_can_go_on(tmp_path):
     scenes = ["dataset.height=64", "dataset.width=96", "dataset.clips=4", "dataset.shapes=6"]
-    command = [*SMALL, *QUICK, *scenes, "schedule=single_stage", "schedule.all.frames=2", "dir=run"]
+    command = [
+        *SMALL,
+        *QUICK,
+        *scenes,
+        "schedule=single_stage",
+        "schedule.order=[joint]",
+        "schedule.all.frames=2",
+        "dir=run",
+    ]
     steps = [
         "schedule.all.epochs=null",
         "schedule.all.steps=12",

@@ -1,0 +1,96 @@
+"""What the intra codecs share: transforms around a latent at 1/16 of the size and a hyper latent at 1/64."""
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.config.intra import IntraCodecConfig
+from lvc.entropy.factorized import BottleneckPrior
+from lvc.entropy.hyperprior import code_hyper
+from lvc.entropy.priors import ScaleLaw
+from lvc.entropy.streams import SymbolStream
+from lvc.layers.hyper import scales_and_means
+from lvc.structures.low_delay import LowDelay
+
+
+class IntraCodec(VideoCodec):
+    """An intra codec with a Gaussian latent. Names are CompressAI's, so weights of its model zoo fit.
+
+    A subclass gives the networks, and has its own :meth:`code_latent` where more than the hyper latent is known.
+
+    Args:
+        config: The model's configuration.
+        latent: Channels of the latent.
+        hyper: Channels of the hyper latent.
+        g_a: Frame to latent.
+        h_a: Latent to hyper latent.
+        h_s: Hyper latent to entropy parameters.
+        g_s: Latent to frame.
+    """
+
+    stride = 64
+    kind_parts: ClassVar = {"I": ("intra",)}
+    kind_streams: ClassVar = {"I": ("intra_hyper", "intra")}
+
+    def __init__(
+        self,
+        config: IntraCodecConfig,
+        latent: int,
+        hyper: int,
+        g_a: nn.Module,
+        h_a: nn.Module,
+        h_s: nn.Module,
+        g_s: nn.Module,
+    ):
+        super().__init__()
+        self.structure = LowDelay(config.structure.intra_period)
+        self.latent = latent
+        self.g_a, self.h_a, self.h_s, self.g_s = g_a, h_a, h_s, g_s
+        self.hyper_prior = BottleneckPrior(hyper, config.entropy.likelihood_bound)
+        self.law = ScaleLaw("gaussian", config.entropy.likelihood_bound)
+
+    @property
+    def parts(self) -> dict[str, list[nn.Module]]:
+        return {"intra": [module for module in self.children() if any(True for _ in module.parameters())]}
+
+    def code_frame(
+        self,
+        kind: str,
+        frame: Tensor | None,
+        state: dict[str, Tensor] | None,
+        stream: SymbolStream,
+        rate: Rate,
+        size: tuple[int, int],
+        motion_only: bool = False,
+    ) -> FrameCoding:
+        """See :meth:`lvc.codec.VideoCodec.code_frame`; every frame is intra."""
+        y = None if stream.reads else self.g_a(frame)
+        shape = (1 if frame is None else len(frame), size[0] // 64, size[1] // 64)
+        hyper = (self.analyse, self.h_s, self.hyper_prior)
+        parameters, hyper_bits = code_hyper("intra_hyper", y, shape, *hyper, stream)
+        y_hat, bits = self.code_latent(y, parameters, stream)
+        decoded = self.g_s(y_hat).float()
+        state = {"frame": decoded.clamp(0, 1)}
+        return FrameCoding(kind, decoded, {"intra_hyper": hyper_bits, "intra": bits}, state=state)
+
+    def analyse(self, y: Tensor) -> Tensor:
+        """The hyper latent of a latent."""
+        return self.h_a(y)
+
+    def code_latent(self, y: Tensor | None, parameters: Tensor, stream: SymbolStream) -> tuple[Tensor, Tensor]:
+        """Code the latent under what the hyper latent says of it: here its scales and means, by halves.
+
+        Args:
+            y: ``(B, C, h, w)`` latent, ``None`` when reading.
+            parameters: ``(B, P, h, w)`` what ``h_s`` made of the hyper latent, in float32.
+            stream: Where symbols go to or come from.
+
+        Returns:
+            The decoded latent in float32, and its bits ``(B,)``.
+        """
+        return stream.code("intra", y, self.law(*scales_and_means(parameters)))
+
+    def describe(self) -> dict[str, tuple[int, int]]:
+        """Latents by stream name: channels and downsampling."""
+        return {"intra": (self.latent, 16), "intra_hyper": (self.hyper_prior.channels, 64)}
