@@ -4,7 +4,7 @@ from lvc.config.contract import ConfigError, build
 from lvc.config.intra import INTRA_CODECS, IntraMbt2018Config
 from lvc.config.model import MODELS, ModelConfig
 
-SYSTEMS = [name for name in MODELS if name not in INTRA_CODECS]
+SYSTEMS = [name for name, config in MODELS.items() if hasattr(config, "intra")]
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
