@@ -14,8 +14,9 @@ from lvc.config.schedule import StageConfig
 SCHEDULES = {
     "dcvc_tcm": ["tcm_progressive", "tcm_short", "single_stage"],
     "intra_cheng2020": ["intra", "intra_short"],
+    "spynet": ["flow_pretrain", "flow_pretrain_cpu"],
 }
-LOSSES = {"dcvc_tcm": ["mse", "ms_ssim"], "intra_cheng2020": ["intra_mse", "intra_ms_ssim"]}
+LOSSES = {"dcvc_tcm": ["mse", "ms_ssim"], "intra_cheng2020": ["intra_mse", "intra_ms_ssim"], "spynet": ["mse"]}
 DATASETS = ["folder", "vimeo90k", "synthetic"]
 
 
