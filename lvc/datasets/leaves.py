@@ -101,7 +101,7 @@ class Scene:
                 continue
             turns, shifts = (torch.tensor(values)[:, None, None] for values in zip(*poses, strict=True))
             local = torch.view_as_real((points[box] - shifts) / turns)
-            cover = None if layer.axes is None else _opacity(layer, local, abs(poses[0][0]))
+            cover = None if layer.axes is None else _opacity(layer, local, turns.abs())
             if paint:
                 area, colour = pictures[:, :, *box], _paint(layer, local)
                 area.copy_(colour) if cover is None else area.lerp_(colour, cover[:, None])
@@ -133,7 +133,7 @@ def _points(height: int, width: int) -> Tensor:
     return torch.complex(*(p.contiguous() for p in torch.meshgrid(x, y, indexing="xy")))
 
 
-def _opacity(layer: Layer, local: Tensor, zoom: float) -> Tensor:
+def _opacity(layer: Layer, local: Tensor, zoom: Tensor) -> Tensor:
     """A superellipse with lobes, ``(poses, h, w)`` in [0, 1]; its edge fades over ``softness`` pixels."""
     (a, b), (count, depth, phase) = layer.axes, layer.lobes
     radius = (local / torch.tensor(layer.axes)).abs_()
@@ -144,7 +144,7 @@ def _opacity(layer: Layer, local: Tensor, zoom: float) -> Tensor:
         radius = radius.sqrt_()
     if depth:
         radius = radius / (1 + depth * torch.cos(count * torch.atan2(local[..., 1], local[..., 0]) + phase))
-    sharpness = min(a, b) * zoom / layer.softness
+    sharpness = zoom * (min(a, b) / layer.softness)
     return radius.mul_(-sharpness).add_(0.5 + sharpness).clamp_(0, 1)
 
 

@@ -66,7 +66,7 @@ def _level(inputs: int, widths: Sequence[int]) -> nn.Sequential:
         nn.init.zeros_(layer.bias)
     _start_from_gradients(layers[0].weight, (inputs - 2) // 2)
     with torch.no_grad():
-        layers[-2].weight.mul_(0.1)
+        layers[-2].weight.mul_(0.02)
     return nn.Sequential(*layers[:-1])
 
 

@@ -21,6 +21,7 @@ SCHEDULES = {
     "ssnvc": ["single_stage", "ssnvc_short"],
     "mastc_vc": ["mastc_2stage", "mastc_short"],
     "pwave": ["pwave", "pwave_short"],
+    "spynet": ["flow_pretrain", "flow_pretrain_cpu"],
     **{name: ["intra", "intra_short"] for name in INTRA},
 }
 LOSSES = {
@@ -29,6 +30,7 @@ LOSSES = {
     "ssnvc": ["ssnvc_mse", "ssnvc_ms_ssim"],
     "mastc_vc": ["mse", "ms_ssim"],
     "pwave": ["pwave"],
+    "spynet": ["mse"],
     **{name: ["intra_mse", "intra_ms_ssim"] for name in INTRA},
 }
 DATASETS = ["folder", "vimeo90k", "synthetic"]

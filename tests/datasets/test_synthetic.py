@@ -56,17 +56,65 @@ def test_flow_predicts_the_frame(step):
 
 
 def test_flow_points_from_the_frame_to_its_reference():
-    # One big layer: the flow at a point must be where the scene's own transform puts it.
+    # The flow at a point of the background must be where the scene's own transform puts it.
     source = scenes(shapes=1)
     scene = source.scene(0)
-    background = scene.layers[0]
-    (matrix, centre), (matrix_ref, centre_ref) = background.pose(3), background.pose(2)
+    (turn, shift), (turn_ref, shift_ref) = scene.poses(3)[0], scene.poses(2)[0]
     flow = source.flow(0, 3)
     assert flow.dtype == np.float32 and flow.shape == (2, 128, 160)
-    where = scene._owner(3) == 0
-    y, x = np.argwhere(where)[0]
-    there = centre_ref + matrix_ref @ np.linalg.inv(matrix) @ (np.array([x, y]) - centre)
-    assert np.allclose(flow[:, y, x], there - [x, y], atol=1e-4)
+    y, x = np.argwhere(scene._render([3], paint=False)[1][0].numpy() == 0)[0]
+    there = shift_ref + turn_ref * (complex(x, y) - shift) / turn
+    assert np.allclose(flow[:, y, x], [there.real - x, there.imag - y], atol=1e-4)
+
+
+EFFECTS = {"thin": 0.3, "defocus": 0.5, "blur": 1.5, "motion_blur": 1.0, "noise": 8.0, "lighting": 0.2}
+
+
+def test_a_pair_is_the_same_as_its_frames_and_its_flow():
+    source = scenes(**EFFECTS)
+    for index in range(3):
+        pair = source.pair(index, 3, 2)
+        # to rounding: products of larger matrices may be summed in another order
+        assert np.abs(pair.frames.astype(int) - source.read(index, 2, 2)).max() <= 1
+        assert np.array_equal(pair.flow, source.flow(index, 3))
+        assert np.array_equal(pair.occluded, source.occlusion(index, 3))
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_effects_change_pictures_and_never_flow(effect):
+    plain, changed = scenes(), scenes(**{effect: EFFECTS[effect]})
+    pairs = [(plain.pair(i, 3, 2), changed.pair(i, 3, 2)) for i in range(6)]
+    # about half of the scenes are left as they are, but for what their shapes are
+    assert any(not np.array_equal(a.frames, b.frames) for a, b in pairs)
+    if effect not in ("thin", "defocus"):
+        assert all(np.array_equal(a.flow, b.flow) for a, b in pairs)
+        assert all(np.array_equal(a.occluded, b.occluded) for a, b in pairs)
+
+
+def test_speeds_of_scenes_spread_between_least_and_largest():
+    fast = [np.hypot(*scenes(max_motion=64.0).flow(i, 3)).max() for i in range(12)]
+    spread = [np.hypot(*scenes(min_motion=0.5, max_motion=64.0).flow(i, 3)).max() for i in range(12)]
+    assert 10 < max(fast) <= 64 and np.median(spread) < np.median(fast) / 2
+
+
+def test_turning_and_zooming_bend_the_flow():
+    source = scenes(turning=0.25, shapes=1)
+    for index in range(4):
+        flow = source.flow(index, 3)[:, ::16, ::16]
+        assert np.ptp(flow[0]) > 0.05 or np.ptp(flow[1]) > 0.05
+
+
+def test_parallax_lets_layers_differ_under_a_moving_camera():
+    def depths(parallax):
+        return {round(layer.depth, 6) for layer in scenes(parallax=parallax).scene(0).layers}
+
+    assert depths(0.0) == {1.0} and len(depths(0.6)) > 10
+
+
+def test_cached_pairs_are_drawn_once():
+    source = scenes(cache=True)
+    assert source.pair(0, 2, 1) is source.pair(0, 2, 1)
+    assert scenes().pair(0, 2, 1) is not scenes().pair(0, 2, 1)
 
 
 def test_no_point_moves_further_than_asked_for():

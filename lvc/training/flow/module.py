@@ -59,7 +59,11 @@ class FlowModule(StageBase):
         sizes = [shrink(truth, len(flows) - 1 - i) for i in range(len(flows))]
         trained = list(zip(flows, sizes, strict=True))[-len(self.stage.train) :]
         error = sum(end_point_error(flow, size, power) for flow, size in trained)
-        return error, {"train/epe": end_point_error(flows[-1].detach(), truth)}
+        finest = flows[-1].detach()
+        return error, {
+            "train/epe": end_point_error(finest, truth),
+            "train/epe_zero": end_point_error(0 * finest, truth),
+        }
 
     def _unsupervised(self, frame: Tensor, reference: Tensor, coarsest: int) -> tuple[Tensor, dict[str, Tensor]]:
         both = torch.cat([frame, reference]), torch.cat([reference, frame])
