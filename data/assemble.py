@@ -19,9 +19,11 @@ SPLITS = ("train", "val")
 _OURS = re.compile(r".+-[0-9a-f]{6}_\d{6,}(\.mkv|\.mp4)?")
 """What clips are called; anything else in the folders is the user's."""
 
-KEPT = "file split source first start_s end_s fps width height motion difference texture brightness sha256".split()
-LEFT_OUT = "source first reason detail motion difference texture brightness".split()
-SOURCES = "source split group clips left_out frames seconds width height fps pixels bytes sha256 reason detail".split()
+_FIGURES = ["motion", "difference", "texture", "brightness"]
+KEPT = ["file", "split", "source", "first", "start_s", "end_s", "fps", "width", "height", *_FIGURES, "sha256"]
+LEFT_OUT = ["source", "first", "reason", "detail", *_FIGURES]
+_VIDEO = ["frames", "seconds", "width", "height", "fps", "pixels", "bytes", "sha256"]
+SOURCES = ["source", "split", "group", "clips", "left_out", *_VIDEO, "reason", "detail"]
 
 
 def assemble(options: BuildOptions) -> Path:
