@@ -73,8 +73,9 @@ def _mark_copies(records: list[dict[str, Any]]) -> None:
 
 def _mark_duplicates(records: list[dict[str, Any]], distance: int) -> None:
     """Leave out clips that resemble one kept before; validation clips come first, so that training has none."""
-    seen = Seen(distance)
-    for number, record in enumerate(_val_first(records)):
+    seen, groups = Seen(distance), {}
+    for record in _val_first(records):
+        number = groups.setdefault(record["group"], len(groups))
         for clip in record["clips"]:
             if clip["reason"]:
                 continue

@@ -147,7 +147,7 @@ def test_a_full_disk_stops_with_what_is_done_intact(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (1, 96, 128, 3), dtype=np.uint8)
     write(source / "b.mkv", np.concatenate([np.roll(noise, t, 2) for t in range(8)]))
     limit = 150_000
-    words = ["frames=8", "size=128x96", "max_upscale=2", "cut_threshold=255"]
+    words = ["frames=8", "size=128x96", "max_upscale=2", "cut_change=255"]
     process = command(
         *(source, out, *words),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),

@@ -30,7 +30,7 @@ def cutter(**options):
         ({"stride": 4}, [0, 4, 8, 12, 16, 30]),
         ({"stride": 12}, [0, 12, 30]),
         ({"clips_per_shot": 1}, [0, 30]),
-        ({"margin": 5}, [5]),
+        ({"margin": 5}, [5, 13]),
         ({"margin": 2}, [2, 10]),
         ({"margin": 9, "stride": 1}, [9]),
     ],
@@ -54,7 +54,20 @@ def test_memory_is_bounded_by_clip_and_margin():
 def test_cuts_are_found_in_front_of_the_right_frames():
     lengths = [12, 3, 20, 7]
     frames = np.concatenate([scene(seed, length) for seed, length in enumerate(lengths)])
-    found = list(shots((Frame(image, 0.0) for image in frames), 27.0))
+    found = list(shots((Frame(image, 0.0) for image in frames), 3.0, 15.0))
     assert [index for _, index, _ in found] == list(range(42))
     assert [shot for shot, _, _ in found] == [0] * 12 + [1] * 3 + [2] * 20 + [3] * 7
     assert all(np.array_equal(frame.image, frames[index]) for _, index, frame in found)
+
+
+def test_cuts_near_the_ends_are_found():
+    frames = np.concatenate([scene(1, 1), scene(2, 9), scene(3, 1)])
+    found = shots((Frame(image, 0.0) for image in frames), 3.0, 15.0)
+    assert [shot for shot, _, _ in found] == [0] + [1] * 9 + [2]
+
+
+def test_fast_motion_is_no_cut():
+    frames = scene(4, 20, speed=24)
+    change = np.abs(np.diff(frames.astype(int), axis=0)).mean()
+    assert change > 30, "each frame differs as much as behind a cut"
+    assert {shot for shot, _, _ in shots((Frame(image, 0.0) for image in frames), 3.0, 15.0)} == {0}
