@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from lvc.config.contract import ConfigError, build, contract
-from lvc.config.data import DatasetConfig
+from lvc.config.data import DatasetConfig, colour_of
 
 
 @contract
@@ -106,6 +106,8 @@ class EvaluateConfig:
     def __post_init__(self):
         if not self.exports and not self.codecs and not self.records:
             raise ConfigError("exports", "names nothing to evaluate: give exports, codecs or records")
+        if colour_of(self.dataset) != "rgb":
+            raise ConfigError("dataset.colour", "is rgb in an evaluation, which measures RGB frames")
         if self.labels and len(self.labels) != len(self.exports):
             raise ConfigError("labels", f"has {len(self.labels)} names for {len(self.exports)} entries of exports")
         for codec in self.codecs:

@@ -26,12 +26,22 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
     _check_parts(key, stage, model)
     _check_loss(f"{key}.loss", stage, model)
     _check_clips(key, stage, model, dataset)
-    if (has := colour_of(dataset)) != (codes := getattr(model, "COLOUR", "rgb")):
-        raise ConfigError("dataset.colour", f"{model.name} codes {codes}, and this is {has}")
+    check_colour("dataset", model, dataset)
     if stage.loss.metric is not None:
         metric = stage.loss.metric
     if metric == "ms_ssim" and "frame" in stage.loss.distortion and stage.crop and stage.crop < MS_SSIM_SIDE:
         raise ConfigError(f"{key}.crop", f"{stage.crop} is too small for MS-SSIM; {MS_SSIM_SIDE} or more, or loss=mse")
+
+
+def check_colour(key: str, model: Any, dataset: Any) -> None:
+    """Check that a data set's samples have the channels that a codec takes: RGB unless its contract's COLOUR says luma.
+
+    Raises:
+        ConfigError: When they have others.
+    """
+    has, codes = colour_of(dataset), getattr(model, "COLOUR", "rgb")
+    if has != codes:
+        raise ConfigError(f"{key}.colour", f"{model.name} codes {codes}, and this is {has}")
 
 
 def _check_parts(key: str, stage: StageConfig, model: Any) -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 from lvc.config.compose import compose
 from lvc.config.contract import ConfigError
 from lvc.config.data import FolderConfig, Vimeo90kConfig
+from lvc.config.evaluate import build_evaluation
 from lvc.config.run import build_run
 from lvc.datasets.clips import SampledClips
 from lvc.datasets.colour import luma_of, to_luma, to_rgb
@@ -75,6 +76,10 @@ def test_vimeo90k_in_luma(tmp_path):
 def test_a_codec_of_colour_refuses_luma():
     with pytest.raises(ConfigError, match=r"dataset\.colour: dcvc_tcm codes rgb, and this is luma"):
         build_run(compose("train", ["dataset=folder", "dataset.colour=luma", "size=tiny"]))
+    with pytest.raises(ConfigError, match=r"validation\.colour: dcvc_tcm codes rgb, and this is luma"):
+        build_run(compose("train", ["validation=folder", "validation.colour=luma", "size=tiny"]))
+    with pytest.raises(ConfigError, match=r"dataset\.colour: is rgb in an evaluation"):
+        build_evaluation(compose("evaluate", ["dataset.colour=luma"]))
 
 
 def test_resampling_needs_a_crop():
