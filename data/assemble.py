@@ -19,40 +19,11 @@ SPLITS = ("train", "val")
 _OURS = re.compile(r".+-[0-9a-f]{6}_\d{6,}(\.mkv|\.mp4)?")
 """What clips are called; anything else in the folders is the user's."""
 
-KEPT = [
-    "file",
-    "split",
-    "source",
-    "first",
-    "start_s",
-    "end_s",
-    "fps",
-    "width",
-    "height",
-    "motion",
-    "difference",
-    "texture",
-    "brightness",
-    "sha256",
-]
-LEFT_OUT = ["source", "first", "reason", "detail", "motion", "difference", "texture", "brightness"]
-SOURCES = [
-    "source",
-    "split",
-    "group",
-    "clips",
-    "left_out",
-    "frames",
-    "seconds",
-    "width",
-    "height",
-    "fps",
-    "pixels",
-    "bytes",
-    "sha256",
-    "reason",
-    "detail",
-]
+_FIGURES = ["motion", "difference", "texture", "brightness"]
+KEPT = ["file", "split", "source", "first", "start_s", "end_s", "fps", "width", "height", *_FIGURES, "sha256"]
+LEFT_OUT = ["source", "first", "reason", "detail", *_FIGURES]
+_VIDEO = ["frames", "seconds", "width", "height", "fps", "pixels", "bytes", "sha256"]
+SOURCES = ["source", "split", "group", "clips", "left_out", *_VIDEO, "reason", "detail"]
 
 
 def assemble(options: BuildOptions) -> Path:
@@ -102,8 +73,9 @@ def _mark_copies(records: list[dict[str, Any]]) -> None:
 
 def _mark_duplicates(records: list[dict[str, Any]], distance: int) -> None:
     """Leave out clips that resemble one kept before; validation clips come first, so that training has none."""
-    seen = Seen(distance)
-    for number, record in enumerate(_val_first(records)):
+    seen, groups = Seen(distance), {}
+    for record in _val_first(records):
+        number = groups.setdefault(record["group"], len(groups))
         for clip in record["clips"]:
             if clip["reason"]:
                 continue

@@ -8,6 +8,7 @@ Then: python train.py dataset=folder dataset.path=OUT/train
 
 import fcntl
 import json
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -106,7 +107,17 @@ def _claimed(out: Path, options: BuildOptions) -> Iterator[None]:
         except OSError:
             raise ConfigError("out", f"{out}: another process is building there") from None
         _check_options(work / "options.json", options)
+        _clear(work)
         yield
+
+
+def _clear(work: Path) -> None:
+    """Remove what a killed build was in the middle of writing."""
+    for entry in [*(work / "pool").glob(".*.partial*"), *(work / "records").glob(".*.part")]:
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 def _check_options(path: Path, options: BuildOptions) -> None:

@@ -40,6 +40,9 @@ def run_command(
     except UserError as error:
         print("error:", " ".join(str(error).split()), file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(f"error: {error.name} is not installed: pip install -c constraints.txt '.[data]'", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("stopped; the same command continues", file=sys.stderr)
         return 130
@@ -52,15 +55,14 @@ def parse(contract: type[T], positional: Sequence[str], argv: Sequence[str]) -> 
     Raises:
         ConfigError: Naming the option that is unknown, missing or wrong.
     """
-    known = contract.__dataclass_fields__
-    plain = [a for a in argv if a.partition("=")[0] not in known and not a.startswith("-") and "=" not in a]
+    plain = [a for a in argv if "=" not in a and not a.startswith("-")]
     if flag := next((a for a in argv if a.startswith("-")), None):
         raise ConfigError(flag, "is no option; options are typed as key=value, and --help lists them")
     if len(plain) > len(positional):
         raise ConfigError(plain[len(positional)], f"is one argument too many after {' '.join(positional).upper()}")
     data = dict(zip(positional, plain, strict=False))
     try:
-        typed = OmegaConf.from_dotlist([a for a in argv if a not in plain])
+        typed = OmegaConf.from_dotlist([a for a in argv if "=" in a])
         data |= OmegaConf.to_container(typed, resolve=True)
     except (OmegaConfBaseException, YAMLError, ValueError) as error:
         raise ConfigError("", f"cannot be read as key=value: {str(error).splitlines()[0]}") from None

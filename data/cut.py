@@ -39,14 +39,15 @@ def cut_source(source: Source, options: BuildOptions, pool: Path, record: Path) 
     frames = SourceFrames(source.path, options.dimensions, options.matrix, options.max_upscale)
     cutter, trouble = ClipCutter(options), {"reason": "", "detail": ""}
     clips, pictures = [], Counter()
-    for clip in cutter.cut(shots(_readable(frames, trouble), options.cut_threshold)):
+    found = shots(_readable(frames, trouble), options.cut_ratio, options.cut_change)
+    for clip in cutter.cut(found):
         if options.clips_per_source is not None and sum(not c["reason"] for c in clips) == options.clips_per_source:
             break
         clips.append(_examined(clip, options, pictures))
         if not clips[-1]["reason"]:
             clips[-1] |= _written(clip, pool, f"{source.stem}_{clip.first:06d}", frames, options)
     left_out = trouble["reason"] not in ("", "damaged")
-    found = {
+    facts = {
         "source": source.name,
         **stamp(source.path),
         "sha256": digest(source.path),
@@ -57,8 +58,8 @@ def cut_source(source: Source, options: BuildOptions, pool: Path, record: Path) 
         "short": [] if left_out else cutter.short,
         "clips": [] if left_out else clips,
     }
-    write_record(record, found)
-    return found
+    write_record(record, facts)
+    return facts
 
 
 def _readable(frames: Iterable[Frame], trouble: dict[str, str]) -> Iterator[Frame]:

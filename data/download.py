@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import requests
+import urllib3
 
 from lvc.config.contract import ConfigError
 from lvc.errors import UserError
@@ -91,13 +92,12 @@ def _rest(url: str, part: Path) -> Iterator[bytes | None]:
             yield None
         if mark := answer.headers.get("ETag") or answer.headers.get("Last-Modified"):
             known.write_text(mark)
-        total = int(answer.headers.get("Content-Length", -1))
-        received = 0
-        for block in answer.iter_content(_BLOCK):
-            received += len(block)
-            yield block
-        if 0 <= received < total:
-            raise requests.ConnectionError(f"broke off after {have + received} of {have + total} bytes")
+        try:
+            # What came before a break is handed out too; requests' own iteration would drop its last block.
+            while block := answer.raw.read1(_BLOCK):
+                yield block
+        except urllib3.exceptions.HTTPError:
+            raise requests.ConnectionError("the connection breaks off") from None
 
 
 def _validator(part: Path) -> Path:

@@ -27,7 +27,7 @@ class Seen:
         """Name of a kept clip that this one duplicates.
 
         Args:
-            source: Number of the clip's source.
+            source: Number of the clip's source, or of the group it belongs to.
             hashes: Of its first, middle and last frame.
         """
         if self.distance < 0 or not self.names:

@@ -38,9 +38,10 @@ class BuildOptions:
     """Most clips of a shot, its first ones; null takes all."""
     clips_per_source: int | None = Field(None, ge=1)
     """Most clips of a source, its first ones; null takes all."""
-    cut_threshold: float = Field(27.0, gt=0)
-    """A cut is a change of this much between neighbouring frames (PySceneDetect's content score), or a smaller
-    one that stands out from those around it."""
+    cut_ratio: float = Field(3.0, gt=1)
+    """A cut is a change of at least this many times the mean of those around it (PySceneDetect's adaptive detector)."""
+    cut_change: float = Field(15.0, gt=0)
+    """And of at least this much: mean absolute difference in hue, saturation and value, of 255."""
     min_motion: float = Field(0.1, ge=0)
     """Clips that move less are static: mean length of the optical flow, pixels of the clip per frame."""
     min_difference: float = Field(0.5, ge=0)

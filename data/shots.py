@@ -6,48 +6,66 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from scenedetect.detectors import AdaptiveDetector, ContentDetector
+from scenedetect.detectors import AdaptiveDetector
 
 from data.frames import Frame
 from data.options import BuildOptions
 
 LOOKAHEAD = 2
-"""Frames behind one that have to be seen before it is known whether a cut lies in front of it."""
+"""Frames on either side of one that its change is compared with."""
 
 WIDTH = 224
 """Columns of the pictures that cuts are looked for in."""
 
 
 class CutDetector:
-    """PySceneDetect's two content detectors: a large change is a cut, and so is one that stands out around it.
+    """PySceneDetect's adaptive detector: a cut is a change that stands out from those around it.
+
+    A change that is merely large would not do: every frame of fast motion is one.
 
     Args:
-        threshold: Content score of a large change.
+        ratio: Least change of a cut in multiples of the mean change around it.
+        change: Least change of a cut: mean absolute difference in hue, saturation and value, of 255.
     """
 
-    def __init__(self, threshold: float):
-        # The second judges no frame that has less than two others on either side.
-        self._detectors = [
-            ContentDetector(threshold, min_scene_len=0),
-            AdaptiveDetector(min_scene_len=0, window_width=LOOKAHEAD),
-        ]
+    def __init__(self, ratio: float, change: float):
+        self._detector = AdaptiveDetector(
+            adaptive_threshold=ratio, min_content_val=change, min_scene_len=0, window_width=LOOKAHEAD
+        )
+        self._last: np.ndarray | None = None
+        self._count = -LOOKAHEAD
 
-    def feed(self, index: int, image: np.ndarray) -> set[int]:
-        """Frames in front of which a cut was found, none earlier than ``index - LOOKAHEAD``."""
+    def feed(self, image: np.ndarray) -> set[int]:
+        """Cuts that are certain now: numbers of the frames behind them, at least ``LOOKAHEAD`` before this one."""
         height = max(round(image.shape[0] * WIDTH / image.shape[1]), 8)
         small = cv2.resize(image, (WIDTH, height), interpolation=cv2.INTER_AREA)
         small = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-        return {cut for detector in self._detectors for cut in detector.process_frame(index, small)}
+        # The detector judges no frame that has fewer others on either side: the first and the last are repeated.
+        repeats = LOOKAHEAD if self._last is None else 0
+        self._last = small
+        return self._give(repeats + 1)
+
+    def finish(self) -> set[int]:
+        """Cuts among the last frames."""
+        return self._give(LOOKAHEAD) if self._last is not None else set()
+
+    def _give(self, times: int) -> set[int]:
+        cuts = set()
+        for _ in range(times):
+            cuts |= set(self._detector.process_frame(self._count, self._last))
+            self._count += 1
+        return cuts
 
 
-def shots(frames: Iterable[Frame], threshold: float) -> Iterator[tuple[int, int, Frame]]:
+def shots(frames: Iterable[Frame], ratio: float, change: float) -> Iterator[tuple[int, int, Frame]]:
     """Number of its shot, number, frame; a few frames late.
 
     Args:
         frames: Frames of a source.
-        threshold: See :class:`CutDetector`.
+        ratio: See :class:`CutDetector`.
+        change: See :class:`CutDetector`.
     """
-    detector, waiting, cuts, shot = CutDetector(threshold), deque(), set(), 0
+    detector, waiting, cuts, shot = CutDetector(ratio, change), deque(), set(), 0
 
     def release() -> tuple[int, int, Frame]:
         nonlocal shot
@@ -57,10 +75,11 @@ def shots(frames: Iterable[Frame], threshold: float) -> Iterator[tuple[int, int,
         return shot, index, frame
 
     for index, frame in enumerate(frames):
-        cuts |= detector.feed(index, frame.image)
+        cuts |= detector.feed(frame.image)
         waiting.append((index, frame))
         if len(waiting) > LOOKAHEAD:
             yield release()
+    cuts |= detector.finish()
     while waiting:
         yield release()
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from lvc.config.contract import ConfigError, build, contract
-from lvc.config.data import DatasetConfig
+from lvc.config.data import DatasetConfig, colour_of
 from lvc.config.trainer import LoggerConfig
 
 
@@ -113,6 +113,8 @@ class EvaluateConfig:
             raise ConfigError("exports", "names nothing to evaluate: give exports, codecs or records")
         if self.logger.tensorboard:
             raise ConfigError("logger.tensorboard", "results of an evaluation go to wandb alone: logger=wandb")
+        if colour_of(self.dataset) != "rgb":
+            raise ConfigError("dataset.colour", "is rgb in an evaluation, which measures RGB frames")
         if self.labels and len(self.labels) != len(self.exports):
             raise ConfigError("labels", f"has {len(self.labels)} names for {len(self.exports)} entries of exports")
         for codec in self.codecs:

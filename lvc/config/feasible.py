@@ -35,12 +35,22 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
         raise ConfigError(f"{key}.flow", f"{model.name} is a codec, and its loss is in {key}.loss; spynet has this one")
     check_clips(key, stage, model.name, model.STRIDE, dataset)
     _check_model(key, stage, model)
-    if (has := colour_of(dataset)) != (codes := getattr(model, "COLOUR", "rgb")):
-        raise ConfigError("dataset.colour", f"{model.name} codes {codes}, and this is {has}")
+    check_colour("dataset", model, dataset)
     if stage.loss.metric is not None:
         metric = stage.loss.metric
     if metric == "ms_ssim" and "frame" in stage.loss.distortion and stage.crop and stage.crop < MS_SSIM_SIDE:
         raise ConfigError(f"{key}.crop", f"{stage.crop} is too small for MS-SSIM; {MS_SSIM_SIDE} or more, or loss=mse")
+
+
+def check_colour(key: str, model: Any, dataset: Any) -> None:
+    """Check that a data set's samples have the channels that a codec takes: RGB unless its contract's COLOUR says luma.
+
+    Raises:
+        ConfigError: When they have others.
+    """
+    has, codes = colour_of(dataset), getattr(model, "COLOUR", "rgb")
+    if has != codes:
+        raise ConfigError(f"{key}.colour", f"{model.name} codes {codes}, and this is {has}")
 
 
 def check_rates(model: Any, lmbda_max: float | None) -> None:

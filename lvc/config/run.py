@@ -7,7 +7,7 @@ from pydantic import Field
 
 from lvc.config.contract import ConfigError, build, contract
 from lvc.config.data import DatasetConfig
-from lvc.config.feasible import check_rates, check_stage
+from lvc.config.feasible import check_colour, check_rates, check_stage
 from lvc.config.model import ModelConfig
 from lvc.config.schedule import ScheduleConfig
 from lvc.config.spread import merged, spread_all
@@ -107,6 +107,8 @@ def build_run(data: dict[str, Any]) -> RunConfig:
     try:
         run = build(RunConfig, data)
         check_rates(run.model, run.loss.lmbda_max)
+        if run.validation is not None:
+            check_colour("validation", run.model, run.validation)
         for name in run.schedule.running:
             stage, dataset = run.schedule.stages[name], stage_dataset(run, name)
             check_stage(f"schedule.stages.{name}", stage, run.model, dataset, run.loss.metric)

@@ -59,7 +59,8 @@ def to_luma(frame: av.VideoFrame, default: str) -> np.ndarray:
     """
     if frame.format.is_rgb:
         return luma_of(to_rgb(frame, default), default)
-    return _turned(_converted(frame, "gray", default, None), frame)[..., None]
+    # not by way of a grey format: swscale computes grey from RGB, with a matrix of its own
+    return _turned(_converted(frame, "yuv444p", default)[0], frame)[..., None]
 
 
 def luma_of(rgb: np.ndarray, matrix: str) -> np.ndarray:
@@ -72,7 +73,7 @@ def luma_of(rgb: np.ndarray, matrix: str) -> np.ndarray:
     return np.rint(rgb @ weights).astype(np.uint8)[..., None]
 
 
-def _converted(frame: av.VideoFrame, format: str, default: str, size: tuple[int, int] | None) -> np.ndarray:
+def _converted(frame: av.VideoFrame, format: str, default: str, size: tuple[int, int] | None = None) -> np.ndarray:
     width, height = size or (frame.width, frame.height)
     source = None if frame.format.is_rgb else SWSCALE[matrix_of(frame, default)]
     return frame.reformat(
@@ -80,6 +81,7 @@ def _converted(frame: av.VideoFrame, format: str, default: str, size: tuple[int,
         height=height,
         format=format,
         src_colorspace=source,
+        dst_colorspace=source,
         dst_color_range=ColorRange.JPEG,
         interpolation=_FLAGS if (width, height) == (frame.width, frame.height) else _SCALING,
         threads=1,

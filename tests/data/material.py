@@ -7,6 +7,7 @@ import av
 import cv2
 import numpy as np
 
+from lvc.datasets.colour import SWSCALE
 from tests.datasets.conftest import write
 
 WIDTH, HEIGHT = 96, 64
@@ -48,7 +49,7 @@ def encode(path: Path, frames: np.ndarray, codec="libx264", pixels="yuv420p", op
             setattr(stream.codec_context, name, value)
         for number, image in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(image, format="rgba" if image.shape[-1] == 4 else "rgb24")
-            frame = frame.reformat(format=pixels)
+            frame = frame if pixels == "rgba" else frame.reformat(format=pixels, dst_colorspace=SWSCALE["bt709"])
             frame.pts = number if times is None else times[number]
             frame.time_base = Fraction(1, 25)
             file.mux(stream.encode(frame))

@@ -1,0 +1,107 @@
+"""Luma as files hold it, scaling, and transparency."""
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from lvc.config.compose import compose
+from lvc.config.contract import ConfigError
+from lvc.config.data import FolderConfig, Vimeo90kConfig
+from lvc.config.evaluate import build_evaluation
+from lvc.config.run import build_run
+from lvc.datasets.clips import SampledClips
+from lvc.datasets.colour import luma_of, to_luma, to_rgb
+from lvc.datasets.png import read_png
+from lvc.datasets.sources import open_source
+
+from .conftest import clip, write
+
+WEIGHTS = {"bt601": (0.299, 0.587, 0.114), "bt709": (0.2126, 0.7152, 0.0722)}
+
+
+def expected(frames, matrix):
+    return frames.astype(float) @ np.array(WEIGHTS[matrix])
+
+
+def luma_source(path, **options):
+    return open_source(FolderConfig(name="folder", path=str(path), colour="luma", **options))
+
+
+@pytest.mark.parametrize("matrix", ["bt601", "bt709"])
+def test_luma_of_rgb_files_by_the_configured_matrix(matrix, tmp_path):
+    write(tmp_path / "clip.mkv", clip(1, 3))
+    write(tmp_path / "frames", clip(2, 3))
+    source = luma_source(tmp_path, matrix=matrix)
+    for index, seed in enumerate((1, 2)):
+        luma = source.read(index, 0, 3)
+        assert luma.shape == (3, 48, 64, 1) and luma.dtype == np.uint8
+        assert np.abs(luma[..., 0] - expected(clip(seed, 3), matrix)).max() <= 0.51
+
+
+@pytest.mark.parametrize("matrix", ["bt601", "bt709"])
+def test_luma_of_yuv_files_is_their_own(matrix, tmp_path):
+    """A tagged file gives the luma of its own matrix, whatever the configuration says of untagged ones."""
+    write(tmp_path / "clip.mp4", clip(3, 4), matrix=matrix)
+    luma = luma_source(tmp_path, matrix="bt601").read(0, 0, 4)[..., 0].astype(float)
+    other = "bt709" if matrix == "bt601" else "bt601"
+    wrong, right = (np.abs(luma - expected(clip(3, 4), m)).mean() for m in (other, matrix))
+    assert right < 1.5 and wrong > 2 * right
+    assert luma.min() < 60 and luma.max() > 190
+
+
+def test_limited_range_becomes_full():
+    grey = av.VideoFrame(16, 16, "yuv420p")
+    for plane, value in zip(grey.planes, (235, 128, 128), strict=True):
+        plane.update(bytes([value]) * plane.buffer_size)
+    assert (to_luma(grey, "bt709") == 255).all() and (to_rgb(grey, "bt709") == 255).all()
+
+
+def test_samples_of_luma(folder):
+    sample = SampledClips(luma_source(folder), frames=3, crop=32)[0, 1]
+    assert sample["clip"].shape == (3, 1, 32, 32)
+
+
+def test_vimeo90k_in_luma(tmp_path):
+    folder = tmp_path / "sequences" / "00001" / "0001"
+    folder.mkdir(parents=True)
+    for number, frame in enumerate(clip(4, 7), 1):
+        Image.fromarray(frame).save(folder / f"im{number}.png")
+    for name in ("sep_trainlist.txt", "sep_testlist.txt"):
+        (tmp_path / name).write_text("00001/0001\n")
+    source = open_source(Vimeo90kConfig(name="vimeo90k", path=str(tmp_path), colour="luma", matrix="bt709"))
+    assert np.array_equal(source.read(0, 0, 7), luma_of(clip(4, 7), "bt709"))
+
+
+def test_a_codec_of_colour_refuses_luma():
+    with pytest.raises(ConfigError, match=r"dataset\.colour: dcvc_tcm codes rgb, and this is luma"):
+        build_run(compose("train", ["dataset=folder", "dataset.colour=luma", "size=tiny"]))
+    with pytest.raises(ConfigError, match=r"validation\.colour: dcvc_tcm codes rgb, and this is luma"):
+        build_run(compose("train", ["validation=folder", "validation.colour=luma", "size=tiny"]))
+    with pytest.raises(ConfigError, match=r"dataset\.colour: is rgb in an evaluation"):
+        build_evaluation(compose("evaluate", ["dataset.colour=luma"]))
+
+
+def test_resampling_needs_a_crop():
+    words = ["dataset=synthetic", "size=tiny", "schedule.all.crop=null", "dataset.augment.scale=[0.5,1]"]
+    run = compose("train", words)
+    for stage in run["schedule"]["stages"].values():
+        stage["crop"] = None
+    with pytest.raises(ConfigError, match=r"crop: is null, and dataset\.augment\.scale needs a crop"):
+        build_run(run)
+
+
+def test_scaling_keeps_the_mean_and_removes_what_is_too_fine():
+    fine = np.zeros((64, 96, 3), np.uint8)
+    fine[:, ::2] = 200
+    frame = av.VideoFrame.from_ndarray(fine, format="rgb24")
+    small = to_rgb(frame, "bt709", (32, 24))
+    assert small.shape == (24, 32, 3) and abs(int(small.mean()) - 100) <= 1 and np.ptp(small[4:-4, 4:-4]) <= 12
+
+
+def test_transparency_is_black(tmp_path):
+    rgba = np.dstack([np.full((8, 8, 3), 200, np.uint8), np.tile(np.arange(8, dtype=np.uint8) * 36, (8, 1))])
+    seen = to_rgb(av.VideoFrame.from_ndarray(rgba, format="rgba"), "bt709")
+    assert np.abs(seen[..., 0] - 200 * (rgba[..., 3] / 255)).max() <= 1
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    assert np.abs(read_png(tmp_path / "a.png").astype(int) - seen).max() <= 1
