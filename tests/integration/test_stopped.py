@@ -70,6 +70,17 @@ def test_asked_to_end_or_interrupted_again_and_again(tmp_path, whole):
     assert figures(tmp_path / "run") == figures(whole)
 
 
+def test_a_stage_that_has_come_to_its_end_is_finished_first(tmp_path, whole):
+    folder, how = tmp_path / "run", signal.SIGTERM
+    last = (folder / "checkpoints" / "mv_rate" / "000000015.ckpt").exists  # written after the stage's last figures
+    done = train(*COMMAND, "dir=run", cwd=tmp_path, kill_when=last, kill_with=how)
+    assert done.code == 128 + how and "after stage 'mv_rate'; the same command" in done.err, done
+    assert (folder / "stages" / "mv_rate.safetensors").is_file()
+    assert not list(folder.glob("checkpoints/*"))
+    assert train(*COMMAND, "dir=run", cwd=tmp_path).code == 0
+    assert_same_weights(folder, whole)
+
+
 @pytest.mark.parametrize(("array", "queued"), [(False, "42"), (True, "40_3")])
 def test_a_slurm_job_whose_time_is_up_is_queued_again(tmp_path, whole, array, queued):
     (tmp_path / "bin").mkdir()
