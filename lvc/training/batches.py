@@ -20,8 +20,8 @@ def stage_batches(stage: StageConfig, per_epoch: int, limit: int | None) -> int:
     return min(total, limit) if limit is not None else total
 
 
-def process_batch(stage: StageConfig, options: TrainerConfig, world: int) -> int:
-    """Clips in each process's share of a step.
+def process_batch(stage: StageConfig, options: TrainerConfig, world: int, key: str = "schedule.stages.<stage>") -> int:
+    """Clips in each process's share of a step; ``key`` is the stage's, for messages.
 
     Raises:
         UserError: If the clips of a step cannot be shared out evenly.
@@ -31,7 +31,7 @@ def process_batch(stage: StageConfig, options: TrainerConfig, world: int) -> int
     if stage.batch_size % world:
         raise UserError(
             f"trainer.batch_size: global, but {world} processes cannot share {stage.batch_size} clips evenly; "
-            f"choose schedule.stages.<stage>.batch_size as a multiple of {world}"
+            f"choose {key}.batch_size as a multiple of {world}"
         )
     return stage.batch_size // world
 

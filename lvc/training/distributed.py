@@ -71,7 +71,8 @@ class AveragedGradients(DDPStrategy):
     def configure_ddp(self) -> None:
         """Begin with the first process's weights everywhere, instead of wrapping the module."""
         for tensor in (*self.model.parameters(), *self.model.buffers()):
-            torch.distributed.broadcast(tensor.data, 0)
+            if tensor.is_floating_point():  # whole numbers are counts and tables, which never differ
+                torch.distributed.broadcast(tensor.data, 0)
 
     def post_backward(self, closure_loss: Tensor) -> None:
         """Average gradients (they are scaled, where precision has a loss scale)."""

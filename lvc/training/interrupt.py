@@ -53,22 +53,31 @@ class Interrupt(pl.Callback):
         self._in_stage = True
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
-        asked = trainer.strategy.reduce_boolean_decision(bool(self.signum), all=False)
-        if not asked or module.done == module.total:  # a stage that has come to its end is finished first
+        if module.done == module.total:  # a stage that has come to its end is finished first
             return
-        next(c for c in trainer.callbacks if isinstance(c, Checkpointer)).save(trainer, module)
-        # a process that was sent no signal itself stops as the first one does
-        signum = trainer.strategy.broadcast(self.signum or signal.SIGTERM)
-        if trainer.is_global_zero:
-            where = f"after batch {module.done} of {module.total} of stage '{module.name}'"
-            name = signal.Signals(signum).name
-            print(f"stopped by {name} {where}; the same command continues there", file=sys.stderr, flush=True)
-        _leave(signum)
+        signum = self._asked(trainer)
+        if signum:
+            next(c for c in trainer.callbacks if isinstance(c, Checkpointer)).save(trainer, module)
+            self._leave_after(f"batch {module.done} of {module.total} of stage '{module.name}'", trainer, signum)
 
-    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def after_stage(self, trainer: pl.Trainer, name: str) -> None:
+        """Leave if a signal came while a stage that has been recorded now was being finished."""
         self._in_stage = False
-        if self.signum:
-            _leave(self.signum)
+        signum = self._asked(trainer)
+        if signum:
+            self._leave_after(f"stage '{name}'", trainer, signum)
+
+    def _asked(self, trainer: pl.Trainer) -> int:
+        """The signal that the first process got, SIGTERM where another one did, or 0: the same in all processes."""
+        if not trainer.strategy.reduce_boolean_decision(bool(self.signum), all=False):
+            return 0
+        return trainer.strategy.broadcast(self.signum or signal.SIGTERM)
+
+    def _leave_after(self, what: str, trainer: pl.Trainer, signum: int) -> NoReturn:
+        if trainer.is_global_zero:
+            name = signal.Signals(signum).name
+            print(f"stopped by {name} after {what}; the same command continues there", file=sys.stderr, flush=True)
+        _leave(signum)
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         self._in_stage = False

@@ -10,6 +10,9 @@ from typing import Any
 from lvc.config.run import RunConfig
 from lvc.errors import UserError
 
+PATIENCE = 60
+"""Seconds that processes have to save and leave when they are told to stop, or when one of them has failed."""
+
 
 def start(run: RunConfig, composed: dict[str, Any]) -> None:
     """Train, in as many processes as the run asks for.
@@ -44,6 +47,8 @@ def start(run: RunConfig, composed: dict[str, Any]) -> None:
         max_restarts=0,
         monitor_interval=0.1,
         start_method="forkserver",
+        signals_to_handle="SIGTERM,SIGINT,SIGUSR1" if "SLURM_JOB_ID" in os.environ else "SIGTERM,SIGINT",
+        shutdown_timeout=PATIENCE,
     )
     try:
         elastic_launch(settings, _process)(run, composed)

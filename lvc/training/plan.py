@@ -57,7 +57,7 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
         if isinstance(codec, VideoCodec):
             _check_kinds(codec, stage, key)
         _check_trains(codec, stage, key)
-        process_batch(stage, run.trainer, world)
+        process_batch(stage, run.trainer, world, key)
         if stage.crop is None and (stage.loss.metric or run.loss.metric) == "ms_ssim":
             height, width = sources[name].read(0, 0, 1).shape[1:3]
             if min(height, width) < MS_SSIM_SIDE:

@@ -223,6 +223,7 @@ class Run:
             with replacing(self.folder / "summary.txt") as part:
                 part.write_text(console.stage_table(self.state.stages) + "\n")
             print(console.stage_table({module.name: record}), flush=True)
+        self.interrupt.after_stage(trainer, module.name)
 
     def _export(self, path: Path) -> Path:
         """Export the codec as it is now, from the first process only."""

@@ -137,7 +137,7 @@ class Validator(pl.Callback):
             module.restart_clock()
 
     def _validate_if_due(self, trainer: pl.Trainer, module: pl.LightningModule) -> bool:
-        due = self.every and module.done % self.every == 0 and module.done < module.total
+        due = self.every and module.done % self.every == 0 and 0 < module.done < module.total
         if not due or module.record.get("validated") == module.done:
             return False
         self.validate(trainer, module)

@@ -12,15 +12,15 @@ from safetensors.torch import load_file
 from lvc.config.compose import compose
 from lvc.config.run import build_run
 from lvc.training.run import train as train_here
-from tests.commands import _run, train
+from tests.commands import _run, assert_refused, train
 from tests.training.test_distributed import in_two_processes
 
 from .conftest import QUICK, SMALL
 
 SCENES = ["dataset.height=64", "dataset.width=96", "dataset.clips=8", "dataset.shapes=6"]
 PLAN = [
-    *("schedule=tcm_short", "schedule.order=[mv_rate,joint]", "schedule.stages.mv_rate.steps=15"),
-    *("schedule.stages.joint.steps=25", "trainer.progress=false", "trainer.log_every=2", "trainer.validate_every=5"),
+    *("schedule=tcm_short", "schedule.order=[mv_rate,joint]", "schedule.stages.mv_rate.steps=10"),
+    *("schedule.stages.joint.steps=16", "trainer.progress=false", "trainer.log_every=2", "trainer.validate_every=5"),
 ]
 """Two stages with frozen parts; figures are logged, and clips measured, at other batches than those of checkpoints."""
 
@@ -97,6 +97,14 @@ def test_a_job_that_cannot_be_queued_again_is_saved_all_the_same(tmp_path):
     done = train(*COMMAND, "dir=run", cwd=tmp_path, env=job, kill_when=written(log, 3), kill_with=how)
     assert done.code == 128 + how and "warning: job 42 could not be queued again" in done.err
     assert list((tmp_path / "run" / "checkpoints").glob("*/*.ckpt"))
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without torch.distributed")
+def test_what_processes_cannot_do_is_said_once(tmp_path):
+    options = ["trainer.devices=2", "trainer.batch_size=global", "schedule.all.batch_size=3", "dir=run"]
+    done = train(*COMMAND, *options, cwd=tmp_path)
+    said = "trainer.batch_size: global, but 2 processes cannot share 3 clips evenly; choose schedule.stages.mv_rate"
+    assert_refused(done, said)
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without torch.distributed")

@@ -102,6 +102,17 @@ def test_run_starts_from_an_export(tiny, progressive):
     assert same(weights(Path(run.dir, "codec.safetensors"), "intra"), weights(export, "intra"))
 
 
+def test_a_schedule_branches_off_where_told(tiny, progressive):
+    """A stage's random numbers follow from its name, so from the same weights it goes the same way."""
+    folder, _, export = progressive
+    start = str(folder / "stages" / "frame.safetensors")
+    _run, data = tiny(STAGES, init_from=start, trainer={"pictures": 1})
+    data["schedule"]["start_at"] = "joint"
+    run = build_run(data)
+    assert same(weights(train(run, data)), weights(export))
+    assert list(json.loads(Path(run.dir, "state.json").read_text())["stages"]) == ["joint"]
+
+
 def test_export_goes_where_asked(tiny, tmp_path):
     run, data = tiny(export=str(tmp_path / "here" / "my.safetensors"))
     assert train(run, data) == tmp_path / "here" / "my.safetensors"
