@@ -59,6 +59,8 @@ def test_commands_can_be_typed(line, capsys):
 def first_value(override: str) -> str:
     """The first of a sweep's values: ``loss.lmbda=256,512`` becomes ``loss.lmbda=256``."""
     key, _, value = override.partition("=")
+    if found := re.search(r"interval\(([^,]+),", value):  # a range that is searched: its lower end
+        return f"{key}={found[1]}"
     return override if value[:1] in ("[", "{") else f"{key}={value.split(',')[0]}"
 
 

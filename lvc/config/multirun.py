@@ -45,7 +45,8 @@ def check_plugins(settings: DictConfig) -> None:
             chosen = settings.runtime.choices[f"hydra/{part}"]
             raise ConfigError(f"hydra/{part}", f"{chosen} needs the package {package}: pip install {package}")
     if settings.launcher._target_.endswith("SlurmLauncher") and shutil.which("sbatch") is None:
-        raise ConfigError("hydra/launcher", "submitit_slurm needs sbatch, and this machine has none")
+        chosen = settings.runtime.choices["hydra/launcher"]
+        raise ConfigError("hydra/launcher", f"{chosen} needs sbatch, and this machine has none")
 
 
 def members(settings: DictConfig, parsed: list[Override], parse: Parse) -> Iterator[list[str]]:

@@ -1,6 +1,5 @@
 import json
 import signal
-import struct
 from pathlib import Path
 
 import pytest
@@ -11,23 +10,9 @@ from lvc.models.build import build_codec
 from lvc.training.export import read_export, save_export
 from lvc.training.run import train
 from tests.training.test_resume import run_until
+from tests.wandb_files import history, read_table, records_of
 
 from .conftest import TINY
-
-
-def messages(content):
-    """The messages of a wandb run file: LevelDB's log format after a header of 7 bytes."""
-    block, header, position, message = 32768, 7, 7, b""
-    while position + header <= len(content):
-        if block - position % block < header:
-            position += block - position % block
-            continue
-        _, length, kind = struct.unpack_from("<IHB", content, position)
-        message += content[position + header : position + header + length]
-        position += header + length
-        if kind in (1, 4):  # whole, or the last of its parts
-            yield message
-            message = b""
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +33,6 @@ def wandb_records(tmp_path_factory, tiny_in):
     )
     train(run, data)
     return folder, data, records_of(folder)
-
-
-def records_of(folder):
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
-    return [Record.FromString(message) for message in messages(path.read_bytes())]
-
-
-def history(records):
-    items = [{".".join(i.nested_key) or i.key: json.loads(i.value_json) for i in r.history.item} for r in records]
-    return [row for row in items if row]
 
 
 def test_wandb_has_the_metrics_on_one_axis(wandb_records):
@@ -113,12 +86,6 @@ def test_every_metric_is_in_a_group(wandb_records):
     assert alone == {"stage", "stage_name"}
     groups = {key.partition("/")[0] for key in keys if "/" in key}
     assert groups == {"train", "val", "bits", "system", "summary", "tables", "histograms", "progress", "trainer"}
-
-
-def read_table(folder, row, key):
-    (run,) = folder.glob("wandb/offline-run-*")
-    table = json.loads((run / "files" / row[f"{key}.path"]).read_text())
-    return [dict(zip(table["columns"], values, strict=True)) for values in table["data"]]
 
 
 def test_wandb_has_tables_of_stages_rate_points_and_rate_differences(wandb_records):
