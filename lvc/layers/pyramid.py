@@ -1,5 +1,7 @@
 """Features at ever smaller sizes."""
 
+from itertools import islice
+
 from torch import Tensor, nn
 
 
@@ -9,7 +11,7 @@ class Pyramid(nn.ModuleList):
     def forward(self, x: Tensor, levels: int | None = None) -> list[Tensor]:
         """The features of the first ``levels`` levels, of all of them by default."""
         scales = []
-        for level in self[:levels]:
+        for level in islice(self, levels):
             x = level(x)
             scales.append(x)
         return scales
