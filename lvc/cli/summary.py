@@ -59,10 +59,7 @@ def summarise(name: str, overrides: list[str], size: tuple[int, int]) -> dict[st
         "parameters": own,
         "intra_parameters": intra,
         "modules": modules,
-        "gmac_modules": {
-            name: sum(count for layer, count in layers.items() if f"{layer}.".startswith(f"{name}.")) / 1e9
-            for name in modules
-        },
+        "gmac_modules": {name: _below(name, layers) / 1e9 for name in modules if layers},
         "frame": [size[1], size[0]],
         "padded": [padded[1], padded[0]],
         "gmac_per_frame": macs["encoder"] / 1e9,
@@ -122,14 +119,17 @@ def multiply_accumulates(codec: Any, size: tuple[int, int], layers: dict[str, fl
         first = codec.code_frame("I", frame, None, Estimate(training=False), Rate(), size).state
         # from the second inter frame on the state is complete
         state = first if kind == "I" else codec.code_frame(kind, frame, first, Estimate(False), Rate(), size).state
-        for side, stream, source in (("decoder", Reading(False), None), ("encoder", Estimate(False), frame)):
-            by_layer: dict[str, float] = {}
+        for side, stream, source in (("encoder", Estimate(False), frame), ("decoder", Reading(False), None)):
+            by_layer = {} if layers is None or side == "decoder" else layers
             with FlopCounterMode(display=False) as counter, _counting_layers(codec, counter, by_layer):
                 codec.code_frame(kind, source, state, stream, Rate(), size)
             found[side] = counter.get_total_flops() / 2
-    if layers is not None:
-        layers.update(by_layer)
     return found
+
+
+def _below(module: str, layers: dict[str, float]) -> float:
+    """The sum over a module's layers, itself included."""
+    return sum(count for name, count in layers.items() if f"{name}.".startswith(f"{module}."))
 
 
 @contextmanager
@@ -166,7 +166,8 @@ def _page(facts: dict[str, Any]) -> str:
     lines = [f"{facts['model']} ({facts['size']}) {' '.join(facts['overrides'])}".rstrip()]
     lines += [f"  {'parameters':<28}{facts['parameters']:>14,}"]
     for name, count in facts["modules"].items():
-        lines += [f"    {name:<26}{count:>14,}{facts['gmac_modules'][name]:>10,.1f} GMAC"]
+        operations = facts["gmac_modules"].get(name)
+        lines += [f"    {name:<26}{count:>14,}" + ("" if operations is None else f"{operations:>10,.1f} GMAC")]
     if facts["intra_parameters"]:
         lines += [f"  {'intra codec, apart':<28}{facts['intra_parameters']:>14,}"]
     (width, height), (columns, rows) = facts["frame"], facts["padded"]

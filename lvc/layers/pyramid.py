@@ -11,7 +11,7 @@ class Pyramid(nn.ModuleList):
     def forward(self, x: Tensor, levels: int | None = None) -> list[Tensor]:
         """The features of the first ``levels`` levels, of all of them by default."""
         scales = []
-        for level in islice(self, levels):
+        for level in islice(self, levels):  # a slice of a module list would be a new list
             x = level(x)
             scales.append(x)
         return scales
