@@ -7,6 +7,8 @@ are multiply-accumulates of convolutions and matrix products, counted by torch.u
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -44,7 +46,8 @@ def summarise(name: str, overrides: list[str], size: tuple[int, int]) -> dict[st
     codec = build_codec(config).eval()
     own, intra, modules = parameters(codec)
     padded = padded_size(size, codec.stride)
-    macs = multiply_accumulates(codec, padded)
+    layers: dict[str, float] = {}
+    macs = multiply_accumulates(codec, padded, layers)
     latents = {
         stream: [channels, padded[0] // down, padded[1] // down]
         for stream, (channels, down) in codec.describe().items()
@@ -56,6 +59,7 @@ def summarise(name: str, overrides: list[str], size: tuple[int, int]) -> dict[st
         "parameters": own,
         "intra_parameters": intra,
         "modules": modules,
+        "gmac_modules": {name: _below(name, layers) / 1e9 for name in modules if layers},
         "frame": [size[1], size[0]],
         "padded": [padded[1], padded[0]],
         "gmac_per_frame": macs["encoder"] / 1e9,
@@ -77,13 +81,22 @@ def parameters(codec: Any) -> tuple[int, int, dict[str, int]]:
     for name, module in codec.named_children():
         if module is inner or not count(module):
             continue
-        named = module.named_children() if name == "motion" else [("", module)]
+        named = module.named_children() if hasattr(module, "code") else [("", module)]  # a codec inside the codec
         modules |= {f"{name}.{n}".rstrip("."): count(m) for n, m in named if count(m)}
     return count(codec) - intra, intra, modules
 
 
-def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, float]:
-    """Multiply-accumulates of coding one frame of ``size``, with everything an encoder runs and a decoder's share."""
+def multiply_accumulates(codec: Any, size: tuple[int, int], layers: dict[str, float] | None = None) -> dict[str, float]:
+    """Multiply-accumulates of coding one frame.
+
+    Args:
+        codec: The codec; it is left without its weights.
+        size: ``(H, W)`` of the frame.
+        layers: Where given, gets the counts of the encoder by layer.
+
+    Returns:
+        Counts of everything an ``encoder`` runs, and of what a ``decoder`` does.
+    """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -114,10 +127,37 @@ def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, float]:
         if kind != "I":
             state = refer(codec.code_frame(kind, frame, refer(first), Estimate(False), Rate(), size).state)
         for side, stream, source in (("encoder", Estimate(False), frame), ("decoder", Reading(False), None)):
-            with FlopCounterMode(display=False) as counter:
+            by_layer = {} if layers is None or side == "decoder" else layers
+            with FlopCounterMode(display=False) as counter, _counting_layers(codec, counter, by_layer):
                 codec.code_frame(kind, source, state, stream, Rate(), size)
             found[side] = counter.get_total_flops() / 2
     return found
+
+
+def _below(module: str, layers: dict[str, float]) -> float:
+    """The sum over a module's layers, itself included."""
+    return sum(count for name, count in layers.items() if f"{name}.".startswith(f"{module}."))
+
+
+@contextmanager
+def _counting_layers(codec: Any, counter: Any, found: dict[str, float]) -> Iterator[None]:
+    """Add what ``counter`` counts while a layer runs to ``found`` under the layer's name."""
+
+    def enter(name: str):
+        return lambda *_: found.update({name: found.get(name, 0) - counter.get_total_flops() / 2})
+
+    def leave(name: str):
+        return lambda *_: found.update({name: found[name] + counter.get_total_flops() / 2})
+
+    hooks = []
+    for name, module in codec.named_modules():
+        if not list(module.children()):
+            hooks += [module.register_forward_pre_hook(enter(name)), module.register_forward_hook(leave(name))]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -132,7 +172,9 @@ def _size(text: str) -> tuple[int, int]:
 def _page(facts: dict[str, Any]) -> str:
     lines = [f"{facts['model']} ({facts['size']}) {' '.join(facts['overrides'])}".rstrip()]
     lines += [f"  {'parameters':<28}{facts['parameters']:>14,}"]
-    lines += [f"    {name:<26}{count:>14,}" for name, count in facts["modules"].items()]
+    for name, count in facts["modules"].items():
+        operations = facts["gmac_modules"].get(name)
+        lines += [f"    {name:<26}{count:>14,}" + ("" if operations is None else f"{operations:>10,.1f} GMAC")]
     if facts["intra_parameters"]:
         lines += [f"  {'intra codec, apart':<28}{facts['intra_parameters']:>14,}"]
     (width, height), (columns, rows) = facts["frame"], facts["padded"]
