@@ -7,6 +7,7 @@ are multiply-accumulates of convolutions and matrix products, counted by torch.u
 
 import argparse
 import json
+from contextlib import ExitStack
 from typing import Any
 
 
@@ -56,6 +57,7 @@ def summarise(name: str, overrides: list[str], size: tuple[int, int]) -> dict[st
         "parameters": own,
         "intra_parameters": intra,
         "modules": modules,
+        "module_gmac": {name: macs["modules"][name] / 1e9 for name in modules},
         "frame": [size[1], size[0]],
         "padded": [padded[1], padded[0]],
         "gmac_per_frame": macs["encoder"] / 1e9,
@@ -73,17 +75,27 @@ def parameters(codec: Any) -> tuple[int, int, dict[str, int]]:
 
     inner = getattr(codec, "intra", None)
     intra = count(inner) if inner is not None else 0
-    modules: dict[str, int] = {}
-    for name, module in codec.named_children():
-        if module is inner or not count(module):
-            continue
-        named = module.named_children() if name == "motion" else [("", module)]
-        modules |= {f"{name}.{n}".rstrip("."): count(m) for n, m in named if count(m)}
+    modules = {name: count(module) for name, module in _modules(codec).items() if count(module)}
     return count(codec) - intra, intra, modules
 
 
-def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, float]:
-    """Multiply-accumulates of coding one frame of ``size``, with everything an encoder runs and a decoder's share."""
+def _modules(codec: Any) -> dict[str, Any]:
+    """A codec's modules by name, its motion codec's one by one, its intra codec's left out."""
+    inner = getattr(codec, "intra", None)
+    modules: dict[str, Any] = {}
+    for name, module in codec.named_children():
+        if module is not inner:
+            named = module.named_children() if name == "motion" else [("", module)]
+            modules |= {f"{name}.{n}".rstrip("."): m for n, m in named}
+    return modules
+
+
+def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, Any]:
+    """Multiply-accumulates of coding one frame of ``size``.
+
+    Returns:
+        ``encoder``: all that an encoder runs; ``decoder``: what a decoder runs; ``modules``: the encoder's by module.
+    """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -101,16 +113,36 @@ def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, float]:
     codec = codec.to("meta")
     frame = torch.zeros(1, 3, *size, device="meta")
     kind = list(codec.kind_parts)[-1]
-    found = {}
+    found: dict[str, Any] = {"modules": dict.fromkeys(_modules(codec), 0.0)}
     with torch.no_grad():
         first = codec.code_frame("I", frame, None, Estimate(training=False), Rate(), size).state
         # from the second inter frame on the state is complete
         state = first if kind == "I" else codec.code_frame(kind, frame, first, Estimate(False), Rate(), size).state
         for side, stream, source in (("encoder", Estimate(False), frame), ("decoder", Reading(False), None)):
-            with FlopCounterMode(display=False) as counter:
+            with FlopCounterMode(display=False) as counter, ExitStack() as watched:
+                if side == "encoder":
+                    _watch(codec, counter, found["modules"], watched)
                 codec.code_frame(kind, source, state, stream, Rate(), size)
             found[side] = counter.get_total_flops() / 2
     return found
+
+
+def _watch(codec: Any, counter: Any, spent: dict[str, float], watched: ExitStack) -> None:
+    """Add what each module takes, whichever of its layers is called, to ``spent`` until ``watched`` is closed."""
+    inside = dict.fromkeys(spent, 0)
+
+    def enter(name: str) -> None:
+        spent[name] -= 0 if inside[name] else counter.get_total_flops() / 2
+        inside[name] += 1
+
+    def leave(name: str) -> None:
+        inside[name] -= 1
+        spent[name] += 0 if inside[name] else counter.get_total_flops() / 2
+
+    for name, module in _modules(codec).items():
+        for layer in module.modules():
+            watched.callback(layer.register_forward_pre_hook(lambda *_, name=name: enter(name)).remove)
+            watched.callback(layer.register_forward_hook(lambda *_, name=name: leave(name)).remove)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -125,7 +157,12 @@ def _size(text: str) -> tuple[int, int]:
 def _page(facts: dict[str, Any]) -> str:
     lines = [f"{facts['model']} ({facts['size']}) {' '.join(facts['overrides'])}".rstrip()]
     lines += [f"  {'parameters':<28}{facts['parameters']:>14,}"]
-    lines += [f"    {name:<26}{count:>14,}" for name, count in facts["modules"].items()]
+    lines[-1] += f"{'GMAC per frame':>18}"
+    spent = facts["module_gmac"]
+    lines += [f"    {name:<26}{count:>14,}{spent[name]:>18,.1f}" for name, count in facts["modules"].items()]
+    elsewhere = facts["gmac_per_frame"] - sum(spent.values())
+    if elsewhere > 0.05:
+        lines += [f"    {'(between modules)':<26}{elsewhere:>32,.1f}"]
     if facts["intra_parameters"]:
         lines += [f"  {'intra codec, apart':<28}{facts['intra_parameters']:>14,}"]
     (width, height), (columns, rows) = facts["frame"], facts["padded"]
