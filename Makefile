@@ -11,7 +11,7 @@ help:
 	@echo "make test        run the tests"
 	@echo "make lint        check formatting and style"
 	@echo "make format      put formatting and style right"
-	@echo "make docs        write the configuration reference from the contract"
+	@echo "make docs        write the configuration reference and the table of ablations"
 	@echo "make benchmarks  time and weigh everything; JSON in benchmarks/results"
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -36,6 +36,7 @@ format: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python -m lvc.config.reference > docs/configuration.md
+	$(BIN)/python -m lvc.config.ablations > docs/ablations.md
 
 benchmarks: $(INSTALLED)
 	for name in startup range_coding decode train_step train_memory loading build_set overhead ddp; do \

@@ -12,7 +12,7 @@ from lvc.config.evaluate import build_evaluation
 from lvc.config.run import build_run
 from tests.conftest import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BUILDERS = {"train.py": ("train", build_run), "evaluate.py": ("evaluate", build_evaluation)}
 FLAGS = {"--help", "--cfg", "job", "-m", "--multirun"}
 

@@ -1,14 +1,19 @@
 """Import released weights into an export.
 
-    dcvc_tcm          the released P-frame network (258 tensors, every one used); give its intra codec with --intra
-    b_canf            a released B-frame network, without its own intra codec: give ours with --intra
-    intra_cheng2020   CompressAI's cheng2020_anchor: transforms and hyperprior. Its hyper-synthesis was trained beside
-                      an autoregressive model that this codec does not have: train further before coding
-    spynet            the classic flow networks: a folder of .npy files, .t7 files (one per level), or one .pth. They
-                      expect normalised RGB, which is folded into their first layers (--normalised no leaves them as
-                      they are, as DVC and DCVC use them). A codec takes the finest levels of an export; --levels 4
-                      imports the four coarsest networks alone, which those codecs run on the finest scales. Mind
-                      the licence of the files: it goes on to what is trained from them
+    dcvc_tcm                    the released P-frame network (258 tensors, every one used); give its intra codec with
+                                --intra
+    b_canf                      a released B-frame network, without its own intra codec: give ours with --intra
+    intra_bmshj2018_hyperprior  CompressAI's bmshj2018_hyperprior, complete
+    intra_mbt2018               CompressAI's mbt2018, complete
+    intra_cheng2020_anchor      CompressAI's cheng2020_anchor, complete
+    intra_cheng2020             the same without its context model. Its hyper-synthesis was trained beside one that this
+                                codec does not have: train further before coding
+    spynet                      the classic flow networks: a folder of .npy files, .t7 files (one per level), or one
+                                .pth. They expect normalised RGB, which is folded into their first layers (--normalised
+                                no leaves them as they are, as DVC and DCVC use them). A codec takes the finest levels
+                                of an export; --levels 4 imports the four coarsest networks alone, which those codecs
+                                run on the finest scales. Mind the licence of the files: it goes on to what is trained
+                                from them
 
 FILE is read without executing anything in it.
 """
@@ -16,6 +21,14 @@ FILE is read without executing anything in it.
 import argparse
 from pathlib import Path
 from typing import Any
+
+_COMPRESSAI = {
+    "intra_bmshj2018_hyperprior": "bmshj2018_hyperprior",
+    "intra_mbt2018": "mbt2018",
+    "intra_cheng2020_anchor": "cheng2020_anchor",
+    "intra_cheng2020": "cheng2020_anchor",
+}
+"""Intra codecs by name, and the checkpoints of CompressAI's zoo that fit."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,25 +126,30 @@ def _inter(options: argparse.Namespace, config: Any, weights: dict, count: int) 
         print("  its intra codec is untrained: give one with --intra, or train with model.intra.weights=EXPORT")
 
 
-def _intra_cheng2020(options: argparse.Namespace) -> None:
-    from lvc.config.intra import IntraCheng2020Config
+def _intra(options: argparse.Namespace) -> None:
+    from lvc.config.intra import INTRA_CODECS
     from lvc.errors import UserError
     from lvc.models.build import build_codec
-    from lvc.models.released import cheng2020_weights, read_checkpoint
+    from lvc.models.released import compressai_weights, read_checkpoint
     from lvc.training.export import save_export
 
     released = read_checkpoint(options.file)
-    weights = cheng2020_weights(released)
-    if "g_a.6.weight" not in weights:
-        raise UserError(f"{options.file}: no cheng2020_anchor checkpoint: it has no tensor 'g_a.6.weight'")
-    config = IntraCheng2020Config(name="intra_cheng2020", channels=len(weights["g_a.6.weight"]))
+    contract = INTRA_CODECS[options.model]
+    weights = compressai_weights(released, autoregressive=options.model != "intra_cheng2020")
+    if "h_a.0.weight" not in weights:
+        zoo = _COMPRESSAI[options.model]
+        raise UserError(f"{options.file}: no {zoo} checkpoint: it has no tensor 'h_a.0.weight'")
+    channels, latent = weights["h_a.0.weight"].shape[:2]
+    own = {"latent_channels": latent} if "latent_channels" in contract.__dataclass_fields__ else {}
+    config = contract(name=options.model, channels=channels, **own)
     codec = build_codec(config)
     _fill(codec, weights, options.file, outside="-")
     save_export(options.out, codec, config, {"imported_from": options.file.name, "tensors": len(weights)})
-    left = len(released) - len(weights)
-    print(
-        f"{options.out}: {len(weights)} tensors of {options.file.name} imported, {left} of its context model left out"
-    )
+    said = f"{options.out}: {len(weights)} tensors of {options.file.name} imported"
+    if options.model != "intra_cheng2020":
+        print(said)
+        return
+    print(f"{said}, {len(released) - len(weights)} of its context model left out")
     print("  its hyper-synthesis was trained beside an autoregressive model: train it further before coding")
 
 
@@ -160,4 +178,4 @@ def _fill(codec, weights: dict, path: Path, outside: str) -> None:
             own[name].copy_(tensor)
 
 
-_IMPORTS = {"b_canf": _b_canf, "dcvc_tcm": _dcvc_tcm, "intra_cheng2020": _intra_cheng2020, "spynet": _spynet}
+_IMPORTS = {"b_canf": _b_canf, "dcvc_tcm": _dcvc_tcm, "spynet": _spynet, **dict.fromkeys(_COMPRESSAI, _intra)}

@@ -7,8 +7,7 @@ are multiply-accumulates of convolutions and matrix products, counted by torch.u
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 
@@ -46,8 +45,7 @@ def summarise(name: str, overrides: list[str], size: tuple[int, int]) -> dict[st
     codec = build_codec(config).eval()
     own, intra, modules = parameters(codec)
     padded = padded_size(size, codec.stride)
-    layers: dict[str, float] = {}
-    macs = multiply_accumulates(codec, padded, layers)
+    macs = multiply_accumulates(codec, padded)
     latents = {
         stream: [channels, padded[0] // down, padded[1] // down]
         for stream, (channels, down) in codec.describe().items()
@@ -59,7 +57,7 @@ def summarise(name: str, overrides: list[str], size: tuple[int, int]) -> dict[st
         "parameters": own,
         "intra_parameters": intra,
         "modules": modules,
-        "gmac_modules": {name: _below(name, layers) / 1e9 for name in modules if layers},
+        "module_gmac": {name: macs["modules"][name] / 1e9 for name in modules if macs["modules"]},
         "frame": [size[1], size[0]],
         "padded": [padded[1], padded[0]],
         "gmac_per_frame": macs["encoder"] / 1e9,
@@ -77,25 +75,27 @@ def parameters(codec: Any) -> tuple[int, int, dict[str, int]]:
 
     inner = getattr(codec, "intra", None)
     intra = count(inner) if inner is not None else 0
-    modules: dict[str, int] = {}
-    for name, module in codec.named_children():
-        if module is inner or not count(module):
-            continue
-        named = module.named_children() if hasattr(module, "code") else [("", module)]  # a codec inside the codec
-        modules |= {f"{name}.{n}".rstrip("."): count(m) for n, m in named if count(m)}
+    modules = {name: count(module) for name, module in _modules(codec).items() if count(module)}
     return count(codec) - intra, intra, modules
 
 
-def multiply_accumulates(codec: Any, size: tuple[int, int], layers: dict[str, float] | None = None) -> dict[str, float]:
-    """Multiply-accumulates of coding one frame.
+def _modules(codec: Any) -> dict[str, Any]:
+    """A codec's modules by name, its motion codec's one by one, its intra codec's left out."""
+    inner = getattr(codec, "intra", None)
+    modules: dict[str, Any] = {}
+    for name, module in codec.named_children():
+        if module is not inner:
+            inside = hasattr(module, "code")  # a codec inside the codec
+            named = module.named_children() if inside else [("", module)]
+            modules |= {f"{name}.{n}".rstrip("."): m for n, m in named}
+    return modules
 
-    Args:
-        codec: The codec; it is left without its weights.
-        size: ``(H, W)`` of the frame.
-        layers: Where given, gets the counts of the encoder by layer.
+
+def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, Any]:
+    """Multiply-accumulates of coding one frame of ``size``.
 
     Returns:
-        Counts of everything an ``encoder`` runs, and of what a ``decoder`` does.
+        ``encoder``: all that an encoder runs; ``decoder``: what a decoder runs; ``modules``: the encoder's by module.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -116,9 +116,9 @@ def multiply_accumulates(codec: Any, size: tuple[int, int], layers: dict[str, fl
     if not isinstance(codec, VideoCodec):  # a flow network, which only an encoder runs
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             codec(frame, frame)
-        return {"encoder": counter.get_total_flops() / 2, "decoder": 0.0}
+        return {"encoder": counter.get_total_flops() / 2, "decoder": 0.0, "modules": {}}
     kind = list(codec.kind_parts)[-1]
-    found = {}
+    found: dict[str, Any] = {"modules": dict.fromkeys(_modules(codec), 0.0)}
     with torch.no_grad():
         first = codec.code_frame("I", frame, None, Estimate(training=False), Rate(), size).state
         refer = (lambda state: state) if codec.structure.references == 1 else (lambda state: (state, state))
@@ -127,37 +127,30 @@ def multiply_accumulates(codec: Any, size: tuple[int, int], layers: dict[str, fl
         if kind != "I":
             state = refer(codec.code_frame(kind, frame, refer(first), Estimate(False), Rate(), size).state)
         for side, stream, source in (("encoder", Estimate(False), frame), ("decoder", Reading(False), None)):
-            by_layer = {} if layers is None or side == "decoder" else layers
-            with FlopCounterMode(display=False) as counter, _counting_layers(codec, counter, by_layer):
+            with FlopCounterMode(display=False) as counter, ExitStack() as watched:
+                if side == "encoder":
+                    _watch(codec, counter, found["modules"], watched)
                 codec.code_frame(kind, source, state, stream, Rate(), size)
             found[side] = counter.get_total_flops() / 2
     return found
 
 
-def _below(module: str, layers: dict[str, float]) -> float:
-    """The sum over a module's layers, itself included."""
-    return sum(count for name, count in layers.items() if f"{name}.".startswith(f"{module}."))
+def _watch(codec: Any, counter: Any, spent: dict[str, float], watched: ExitStack) -> None:
+    """Add what each module takes, whichever of its layers is called, to ``spent`` until ``watched`` is closed."""
+    inside = dict.fromkeys(spent, 0)
 
+    def enter(name: str) -> None:
+        spent[name] -= 0 if inside[name] else counter.get_total_flops() / 2
+        inside[name] += 1
 
-@contextmanager
-def _counting_layers(codec: Any, counter: Any, found: dict[str, float]) -> Iterator[None]:
-    """Add what ``counter`` counts while a layer runs to ``found`` under the layer's name."""
+    def leave(name: str) -> None:
+        inside[name] -= 1
+        spent[name] += 0 if inside[name] else counter.get_total_flops() / 2
 
-    def enter(name: str):
-        return lambda *_: found.update({name: found.get(name, 0) - counter.get_total_flops() / 2})
-
-    def leave(name: str):
-        return lambda *_: found.update({name: found[name] + counter.get_total_flops() / 2})
-
-    hooks = []
-    for name, module in codec.named_modules():
-        if not list(module.children()):
-            hooks += [module.register_forward_pre_hook(enter(name)), module.register_forward_hook(leave(name))]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for name, module in _modules(codec).items():
+        for layer in module.modules():
+            watched.callback(layer.register_forward_pre_hook(lambda *_, name=name: enter(name)).remove)
+            watched.callback(layer.register_forward_hook(lambda *_, name=name: leave(name)).remove)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -172,9 +165,15 @@ def _size(text: str) -> tuple[int, int]:
 def _page(facts: dict[str, Any]) -> str:
     lines = [f"{facts['model']} ({facts['size']}) {' '.join(facts['overrides'])}".rstrip()]
     lines += [f"  {'parameters':<28}{facts['parameters']:>14,}"]
-    for name, count in facts["modules"].items():
-        operations = facts["gmac_modules"].get(name)
-        lines += [f"    {name:<26}{count:>14,}" + ("" if operations is None else f"{operations:>10,.1f} GMAC")]
+    spent = facts["module_gmac"]
+    lines[-1] += f"{'GMAC per frame':>18}" if spent else ""
+    lines += [
+        f"    {name:<26}{count:>14,}" + (f"{spent[name]:>18,.1f}" if spent else "")
+        for name, count in facts["modules"].items()
+    ]
+    elsewhere = facts["gmac_per_frame"] - sum(spent.values())
+    if elsewhere > 0.05:
+        lines += [f"    {'(between modules)':<26}{elsewhere:>32,.1f}"]
     if facts["intra_parameters"]:
         lines += [f"  {'intra codec, apart':<28}{facts['intra_parameters']:>14,}"]
     (width, height), (columns, rows) = facts["frame"], facts["padded"]

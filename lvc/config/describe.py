@@ -52,10 +52,10 @@ def entries(contract: type, prefix: str = "", kind: str = "", defaults: Any = No
             # a codec inside another: what it has is told where it is a model of its own
             listed = " \\| ".join(f"`{_tag(member)}`" for member in members)
             meaning = f"{_meaning(contract, field.name)} Its options are those of `model=NAME`."
-            yield Entry(f"{key}.name", listed, _typed(value.name), meaning, kind)
+            yield Entry(f"{key}.name", listed, typed(value.name), meaning, kind)
             continue
         if not members:
-            default = None if value is MISSING else _typed(value)
+            default = None if value is MISSING else typed(value)
             yield Entry(key, _words(field.type, info.metadata), default, _meaning(contract, field.name), kind)
         if get_origin(field.type) is dict:
             key += f".<{_ENTRY.get(field.name, 'name')}>"
@@ -105,14 +105,14 @@ def _default(info: Any) -> Any:
     return MISSING if info.is_required() else info.get_default(call_default_factory=True)
 
 
-def _typed(value: Any) -> str:
+def typed(value: Any) -> str:
     """A value as it would be typed on the command line."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(_typed, value))}]"
+        return f"[{','.join(map(typed, value))}]"
     if isinstance(value, dict):
-        return "{" + ",".join(f"{k}:{_typed(v)}" for k, v in value.items()) + "}"
+        return "{" + ",".join(f"{k}:{typed(v)}" for k, v in value.items()) + "}"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

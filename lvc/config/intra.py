@@ -65,15 +65,28 @@ class IntraWindowAttentionConfig(IntraCodecConfig):
 
 
 @contract
-class IntraCompressAIConfig(IntraCodecConfig):
-    """What the intra codecs of CompressAI's model zoo have."""
+class IntraCheng2020AnchorConfig(IntraCheng2020Config):
+    """Intra codec: Cheng 2020 (anchor) with its autoregressive context model, CompressAI's `cheng2020-anchor`."""
 
-    channels: int = Field(192, ge=8, multiple_of=2)
-    """Channels of transforms and hyper latent (N; 128 or 192 in CompressAI)."""
+    CODEC: ClassVar[str] = "lvc.models.intra_compressai:IntraCheng2020Anchor"
+    SUMMARY: ClassVar[str] = "Autoregressive intra codec of CompressAI (Cheng 2020)"
+
+    name: Literal["intra_cheng2020_anchor"]
+    """Model name."""
 
 
 @contract
-class IntraBmshj2018Config(IntraCompressAIConfig):
+class IntraTwoWidthsConfig(IntraCodecConfig):
+    """What those of CompressAI's intra codecs have whose latent has a width of its own."""
+
+    channels: int = Field(192, ge=8, multiple_of=2)
+    """Channels of transforms and hyper latent (N; 128 or 192 in CompressAI)."""
+    latent_channels: int = Field(320, ge=8, multiple_of=2)
+    """Channels of the latent (M; 192 or 320 in CompressAI)."""
+
+
+@contract
+class IntraBmshj2018Config(IntraTwoWidthsConfig):
     """Intra codec: scale hyperprior (Balle et al., ICLR 2018), CompressAI's `bmshj2018-hyperprior`."""
 
     CODEC: ClassVar[str] = "lvc.models.intra_compressai:IntraScaleHyperprior"
@@ -81,31 +94,16 @@ class IntraBmshj2018Config(IntraCompressAIConfig):
 
     name: Literal["intra_bmshj2018_hyperprior"]
     """Model name."""
-    latent_channels: int = Field(320, ge=8, multiple_of=2)
-    """Channels of the latent (M; 192 or 320 in CompressAI)."""
 
 
 @contract
-class IntraMbt2018Config(IntraCompressAIConfig):
+class IntraMbt2018Config(IntraTwoWidthsConfig):
     """Intra codec: hyperprior and autoregression (Minnen et al., NeurIPS 2018), CompressAI's `mbt2018`."""
 
     CODEC: ClassVar[str] = "lvc.models.intra_compressai:IntraMbt2018"
     SUMMARY: ClassVar[str] = "Autoregressive intra codec of CompressAI (Minnen 2018)"
 
     name: Literal["intra_mbt2018"]
-    """Model name."""
-    latent_channels: int = Field(320, ge=8, multiple_of=2)
-    """Channels of the latent (M; 192 or 320 in CompressAI)."""
-
-
-@contract
-class IntraCheng2020AnchorConfig(IntraCompressAIConfig):
-    """Intra codec: Cheng 2020 (anchor) with its autoregressive context model, CompressAI's `cheng2020-anchor`."""
-
-    CODEC: ClassVar[str] = "lvc.models.intra_compressai:IntraCheng2020Anchor"
-    SUMMARY: ClassVar[str] = "Autoregressive intra codec of CompressAI (Cheng 2020)"
-
-    name: Literal["intra_cheng2020_anchor"]
     """Model name."""
 
 

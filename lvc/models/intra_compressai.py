@@ -8,7 +8,7 @@ import torch
 from compressai.models import Cheng2020Anchor, JointAutoregressiveHierarchicalPriors, ScaleHyperprior
 from torch import Tensor
 
-from lvc.config.intra import IntraCompressAIConfig
+from lvc.config.intra import IntraBmshj2018Config, IntraCheng2020AnchorConfig, IntraCodecConfig, IntraMbt2018Config
 from lvc.entropy.autoregressive import code_autoregressive
 from lvc.entropy.streams import SymbolStream
 from lvc.models.intra import IntraCodec
@@ -21,7 +21,7 @@ class IntraScaleHyperprior(IntraCodec):
         config: The model's configuration.
     """
 
-    def __init__(self, config: IntraCompressAIConfig):
+    def __init__(self, config: IntraBmshj2018Config):
         theirs = ScaleHyperprior(config.channels, config.latent_channels)
         super().__init__(config, theirs.M, theirs.N, theirs.g_a, theirs.h_a, theirs.h_s, theirs.g_s)
 
@@ -34,16 +34,15 @@ class IntraScaleHyperprior(IntraCodec):
         return stream.code("intra", y, self.law(parameters, torch.zeros_like(parameters)))
 
 
-class IntraMbt2018(IntraCodec):
-    """``mbt2018``: scales and means from the hyper latent and what is decoded around.
+class _Autoregressive(IntraCodec):
+    """Means and scales from the hyper latent and what is decoded around.
 
     Args:
         config: The model's configuration.
-        theirs: CompressAI's codec, if it is another autoregressive one.
+        theirs: CompressAI's codec.
     """
 
-    def __init__(self, config: IntraCompressAIConfig, theirs: JointAutoregressiveHierarchicalPriors | None = None):
-        theirs = theirs or JointAutoregressiveHierarchicalPriors(config.channels, config.latent_channels)
+    def __init__(self, config: IntraCodecConfig, theirs: JointAutoregressiveHierarchicalPriors):
         super().__init__(config, theirs.M, theirs.N, theirs.g_a, theirs.h_a, theirs.h_s, theirs.g_s)
         self.context_prediction = theirs.context_prediction
         self.entropy_parameters = theirs.entropy_parameters
@@ -54,12 +53,15 @@ class IntraMbt2018(IntraCodec):
         return code_autoregressive("intra", y, parameters, *networks, self.law, stream)
 
 
-class IntraCheng2020Anchor(IntraMbt2018):
-    """``cheng2020-anchor``: the same with residual transforms of 3x3 convolutions.
+class IntraMbt2018(_Autoregressive):
+    """``mbt2018``: transforms of 5x5 convolutions with GDN."""
 
-    Args:
-        config: The model's configuration.
-    """
+    def __init__(self, config: IntraMbt2018Config):
+        super().__init__(config, JointAutoregressiveHierarchicalPriors(config.channels, config.latent_channels))
 
-    def __init__(self, config: IntraCompressAIConfig):
+
+class IntraCheng2020Anchor(_Autoregressive):
+    """``cheng2020-anchor``: residual transforms of 3x3 convolutions."""
+
+    def __init__(self, config: IntraCheng2020AnchorConfig):
         super().__init__(config, Cheng2020Anchor(config.channels))

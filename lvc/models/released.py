@@ -100,14 +100,22 @@ def dcvc_tcm_weights(released: dict[str, Tensor], path: Path | str) -> dict[str,
     return weights
 
 
-def cheng2020_weights(released: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of CompressAI's `cheng2020_anchor` that the codec without autoregression has, under our names."""
+def compressai_weights(released: dict[str, Tensor], autoregressive: bool) -> dict[str, Tensor]:
+    """Tensors of a checkpoint of CompressAI's model zoo, under our names.
+
+    Args:
+        released: The checkpoint's tensors.
+        autoregressive: Whether the context model comes along, or is left out.
+    """
     from compressai.zoo.pretrained import load_pretrained
 
+    networks = {"g_a", "g_s", "h_a", "h_s"} | (
+        {"context_prediction", "entropy_parameters"} if autoregressive else set()
+    )
     weights = {}
     for name, tensor in load_pretrained(dict(released)).items():
         top, _, rest = name.partition(".")
-        if top in {"g_a", "g_s", "h_a", "h_s"}:
+        if top in networks:
             weights[name] = tensor
         elif top == "entropy_bottleneck" and rest not in {"_offset", "_quantized_cdf", "_cdf_length"}:
             weights[f"hyper_prior.bottleneck.{rest}"] = tensor

@@ -59,8 +59,8 @@ def test_summary_has_the_published_numbers(capsys):
     assert facts["parameters"] == sum(facts["modules"].values()) == 10_708_989
     assert facts["intra_parameters"] == 23_738_028
     assert facts["kmac_per_pixel"] == pytest.approx(1380, rel=0.01)
-    assert sum(facts["gmac_modules"].values()) == pytest.approx(facts["gmac_per_frame"], rel=0.001)
-    assert facts["gmac_modules"]["fusion"] == pytest.approx(765, rel=0.01)
+    assert sum(facts["module_gmac"].values()) == pytest.approx(facts["gmac_per_frame"], rel=0.001)
+    assert facts["module_gmac"]["fusion"] == pytest.approx(765, rel=0.01)
     assert facts["decoder_kmac_per_pixel"] < facts["kmac_per_pixel"]
     assert facts["padded"] == [1920, 1088]
     assert facts["latents"]["frame"] == [96, 68, 120] and facts["latents"]["motion"] == [128, 68, 120]

@@ -6,12 +6,15 @@ import pickle
 import pytest
 import torch
 
+from lvc.codec import Rate
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
+from lvc.entropy.streams import Estimate
 from lvc.models.build import build_codec
 from lvc.models.released import dcvc_tcm_weights
 from lvc.training.export import load_export, save_export
 from tests.commands import assert_refused, lvc
+from tests.conftest import moving_clip
 from tests.models.test_dcvc_tcm import released_weights
 
 
@@ -92,6 +95,40 @@ def test_compressais_intra_codec_is_imported(tmp_path):
         assert torch.equal(ours.g_a(frame), theirs.eval().g_a(frame))
     done = lvc("import", "dcvc_tcm", "anchor.pth", "no.safetensors", cwd=tmp_path)
     assert_refused(done, "anchor.pth: ", "is no tensor of DCVC-TCM")
+
+
+@pytest.mark.parametrize("name", ["bmshj2018_hyperprior", "mbt2018", "cheng2020_anchor"])
+def test_compressais_other_codecs_are_imported_whole_and_decode_what_theirs_do(tmp_path, name):
+    from compressai.models import Cheng2020Anchor, JointAutoregressiveHierarchicalPriors, ScaleHyperprior
+
+    theirs = {
+        "bmshj2018_hyperprior": lambda: ScaleHyperprior(8, 12),
+        "mbt2018": lambda: JointAutoregressiveHierarchicalPriors(8, 12),
+        "cheng2020_anchor": lambda: Cheng2020Anchor(8),
+    }[name]().eval()
+    with torch.no_grad():
+        theirs.g_a[-1].weight.mul_(20)
+    theirs.update()
+    torch.save(theirs.state_dict(), tmp_path / "zoo.pth")
+    done = lvc("import", f"intra_{name}", "zoo.pth", "out.safetensors", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith("of zoo.pth imported\n")
+    ours = load_export(tmp_path / "out.safetensors").codec
+    frame = moving_clip(1, 64, 64)
+    with torch.no_grad():
+        decoded = theirs.decompress(**theirs.compress(frame[:, 0]))["x_hat"]
+        assert (decoded - decoded.mean()).abs().max() > 1e-3
+        assert torch.allclose(
+            ours(frame, Rate(), Estimate(training=False)).frames[:, 0].clamp(0, 1), decoded, atol=1e-5
+        )
+
+
+def test_another_codec_of_compressais_is_refused(tmp_path):
+    from compressai.models import ScaleHyperprior
+
+    torch.save(ScaleHyperprior(8, 12).state_dict(), tmp_path / "zoo.pth")
+    done = lvc("import", "intra_mbt2018", "zoo.pth", "no.safetensors", cwd=tmp_path)
+    assert_refused(done, "zoo.pth: tensor for 'h_s.0.weight' is of shape")
 
 
 def test_another_models_checkpoint_is_no_intra_codec(tmp_path, released):

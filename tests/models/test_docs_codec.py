@@ -67,7 +67,7 @@ def checkout(tmp_path_factory):
     models = folder / "lvc/config/model.py"
     added, entry = LINES.search(page).group(1).splitlines(keepends=True)
     text = models.read_text()
-    for known, new in (("from lvc.config.intra import", added), ('    "intra_cheng2020":', entry)):
+    for known, new in (("from lvc.config.intra import", added), ("    **INTRA_CODECS,", entry)):
         assert known in text
         text = text.replace(known, new + known)
     models.write_text(text)

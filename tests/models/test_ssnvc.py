@@ -80,6 +80,8 @@ def test_parameters_and_operations_are_those_of_the_build_sheet():
     macs = multiply_accumulates(codec, (1088, 1920))
     assert macs["encoder"] == pytest.approx(5.4e12, rel=0.01)
     assert macs["decoder"] == pytest.approx(3.8e12, rel=0.01)
+    assert sum(macs["modules"].values()) == pytest.approx(macs["encoder"], rel=1e-6)
+    assert macs["modules"]["generator"] == pytest.approx(1.78e12, rel=0.01)
 
 
 @ablations
