@@ -95,7 +95,7 @@ def decode_video(source: Path | str, export: Export, spatial_level: int | None =
             )
         layers = _layers(header, export.codec.spatial_levels + 1, spatial_level)
         if layers < header.layers:
-            packets = (cut(packet, layers) for packet in packets)
+            packets = (cut(packet, header.layers - layers) for packet in packets)
         threads, build = torch.get_num_threads(), _build(export.codec)
         torch.set_num_threads(header.threads)
         try:
@@ -126,7 +126,7 @@ def cut_video(source: Path | str, target: Path | str, spatial_level: int) -> Non
             write_header(file, replace(header, layers=layers))
             count = 0
             for packet in packets:
-                write_packet(file, cut(packet, layers))
+                write_packet(file, cut(packet, header.layers - layers))
                 count += 1
             write_end(file, count)
         os.replace(part, target)

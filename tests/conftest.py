@@ -85,23 +85,56 @@ def tiny_pwave(seed: int = 0, **changes):
     return codec
 
 
+TINY_WAVELET = {
+    "size": "tiny",
+    "context_channels": 4,
+    "memory_channels": 3,
+    "ll_channels": 6,
+    "post_channels": 4,
+    "post_blocks": 1,
+    "lifting": {"channels": 4},
+    "step_start": [0.03, 0.2],
+}
+
+
 def tiny_pwave_config(**changes):
     """Its configuration."""
     from lvc.config.contract import build
     from lvc.config.model import ModelConfig
 
+    return build(ModelConfig, {"name": "pwave", **TINY_WAVELET, **changes})
+
+
+def tiny_pmctf(seed: int = 0, **changes):
+    """A pMCTF-L on groups of 4 frames, whose filters and motion do something."""
+    from lvc.models.build import build_codec
+
+    torch.manual_seed(seed)
+    codec = build_codec(tiny_pmctf_config(**changes)).eval()
+    with torch.no_grad():
+        for lifting in codec.temporal:
+            for network in (lifting.predict_filter, lifting.update_filter):
+                torch.nn.init.normal_(network.last.weight, std=0.02)
+        for motion in codec.motion:
+            motion.encode_rest[-1].weight.mul_(8)
+            motion.decode_rest[-1][0].weight.mul_(4)
+    return codec
+
+
+def tiny_pmctf_config(**changes):
+    """Its configuration."""
+    from lvc.config.contract import build
+    from lvc.config.model import ModelConfig
+
     base = {
-        "name": "pwave",
-        "size": "tiny",
-        "context_channels": 4,
-        "memory_channels": 3,
-        "ll_channels": 6,
-        "post_channels": 4,
-        "post_blocks": 1,
-        "lifting": {"channels": 4},
-        "step_start": [0.03, 0.2],
+        "name": "pmctf_l",
+        "temporal_levels": 2,
+        "temporal_channels": 4,
+        "motion_channels": 8,
+        "flow": {"levels": 3, "widths": [4, 4, 4, 4]},
+        "structure": {"gop": 4},
     }
-    return build(ModelConfig, {**base, **changes})
+    return build(ModelConfig, {**TINY_WAVELET, **base, **changes})
 
 
 @pytest.fixture(scope="session")

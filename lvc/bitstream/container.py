@@ -42,7 +42,7 @@ class Header:
         q: Quality index of a variable-rate model.
         threads: CPU threads the encoder computed with: sums are split among threads, so a decoder takes as many.
         build: What the encoder computed with; named when a decoder gets out of step.
-        layers: Layers of every packet. The last ones may be left out, and each that is halves the picture.
+        layers: One more than the layers at every packet's end that may be left out, each of which halves the picture.
     """
 
     model: str

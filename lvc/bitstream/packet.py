@@ -40,13 +40,14 @@ def split_layers(payload: bytes) -> list[bytes]:
     return layers
 
 
-def cut(packet: Packet, layers: int) -> Packet:
-    """A packet of layers with no more than the first so many of them.
+def cut(packet: Packet, missing: int) -> Packet:
+    """A packet of layers without the last ``missing`` ones.
 
     Raises:
         BitstreamError: If its payload has no whole layers.
     """
-    return replace(packet, payload=join_layers(split_layers(packet.payload)[:layers]))
+    layers = split_layers(packet.payload)
+    return replace(packet, payload=join_layers(layers[: len(layers) - missing]))
 
 
 def varint(value: int) -> bytes:

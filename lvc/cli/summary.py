@@ -117,14 +117,14 @@ def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, Any]:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             codec(frame, frame)
         return {"encoder": counter.get_total_flops() / 2, "decoder": 0.0, "modules": {}}
-    kind = list(codec.kind_parts)[-1]
+    alone, *_, kind = (next(iter(codec.kind_parts)), *codec.kind_parts)
     found: dict[str, Any] = {"modules": dict.fromkeys(_modules(codec), 0.0)}
     with torch.no_grad():
-        first = codec.code_frame("I", frame, None, Estimate(training=False), Rate(), size).state
+        first = codec.code_frame(alone, frame, None, Estimate(training=False), Rate(), size).state
         refer = (lambda state: state) if codec.structure.references == 1 else (lambda state: (state, state))
         # from the second inter frame on the state is complete
         state = first
-        if kind != "I":
+        if kind != alone:
             state = refer(codec.code_frame(kind, frame, refer(first), Estimate(False), Rate(), size).state)
         for side, stream, source in (("encoder", Estimate(False), frame), ("decoder", Reading(False), None)):
             with FlopCounterMode(display=False) as counter, ExitStack() as watched:

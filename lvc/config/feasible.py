@@ -26,7 +26,7 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
     if hasattr(model, "check_flow_stage"):  # not a codec
         model.check_flow_stage(key, stage, dataset)
         return
-    check_parts(key, stage, model.name, model.PARTS)
+    check_parts(key, stage, model.name, getattr(model, "parts", model.PARTS))
     _check_loss(f"{key}.loss", stage, model)
     if stage.frames == 1 and "intra" not in stage.train:
         parts = ", ".join(stage.train)
@@ -85,7 +85,7 @@ def _check_loss(key: str, stage: StageConfig, model: Any) -> None:
     loss = stage.loss
     if not (loss.distortion or loss.rate):
         raise ConfigError(key, "has no term that weighs anything, so the stage would learn nothing")
-    predicted = ("prediction", *getattr(model, "DISTORTIONS", ())) if {"flow", "motion"} <= set(model.PARTS) else ()
+    predicted = ("prediction", *getattr(model, "DISTORTIONS", ())) if {"motion", "motion0"} & set(model.PARTS) else ()
     for term in loss.distortion:
         if term not in ("frame", *predicted):
             choices = ", ".join(("frame", *predicted))

@@ -15,6 +15,7 @@ from lvc.config.b_canf import BCANFConfig
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.config.intra import INTRA_CODECS
 from lvc.config.mastc_vc import MASTCVCConfig
+from lvc.config.pmctf_l import PMCTFLConfig
 from lvc.config.pwave import PWaveConfig
 from lvc.config.spynet import SpyNetModelConfig
 from lvc.config.ssnvc import SSNVCConfig
@@ -25,6 +26,7 @@ MODELS: dict[str, type] = {
     "ssnvc": SSNVCConfig,
     "mastc_vc": MASTCVCConfig,
     "pwave": PWaveConfig,
+    "pmctf_l": PMCTFLConfig,
     "spynet": SpyNetModelConfig,
     **INTRA_CODECS,
 }

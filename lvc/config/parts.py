@@ -40,6 +40,21 @@ class HierarchicalBConfig:
 
 
 @contract
+class MCTFConfig:
+    """Motion-compensated temporal filtering: groups of frames become one low-pass frame and high-pass ones."""
+
+    name: Literal["mctf"] = "mctf"
+    """Coding structure."""
+    gop: int = Field(16, ge=1)
+    """Frames of a group, a power of two; the last group of a video is split into smaller ones."""
+
+    def __post_init__(self):
+        if self.gop & (self.gop - 1):
+            below = 1 << self.gop.bit_length() - 1
+            raise ConfigError("gop", f"{self.gop} is no power of two; near ones are {below} and {2 * below}")
+
+
+@contract
 class EntropyConfig:
     """Quantisation and likelihood settings shared by all latents of a codec."""
 

@@ -20,10 +20,10 @@ ATTEMPTS = 10
 class SampledClips(Dataset):
     """Training samples. All that is random in one follows from ``(seed, epoch, draw)``, never from workers.
 
-    ``dataset[epoch, draw]`` is a dictionary with ``clip`` (uint8 ``(T, C, h, w)``; C is 3, or 1 for luma),
-    ``name``, ``index`` (of the clip in the source) and ``skipped``: names of unreadable clips that this one
-    stands in for, one per line; empty for nearly all. Draws beyond the number of clips go round again with
-    other random numbers.
+    ``dataset[epoch, draw]`` is a dictionary with ``clip`` (uint8 ``(T, C, h, w)``; C is 3, or 1 for luma), ``name``,
+    ``index`` (of the clip in the source), ``distance`` (from frame to frame, in the source) and ``skipped``: names of
+    unreadable clips that this one stands in for, one per line; empty for nearly all. Draws beyond the number of clips
+    go round again with other random numbers.
 
     Args:
         source: Clips.
@@ -68,13 +68,13 @@ class SampledClips(Dataset):
             index = self._choose(draw, attempt, rng)
             name = self.source.name(index)
             try:
-                clip = self._read(index, rng)
+                clip, distance = self._read(index, rng)
             except UserError as error:
                 log.warning("skipped unreadable clip: %s", error)
                 skipped.append(name)
                 continue
             clip = augmented(clip, self.crop, self.augment, rng, name)
-            return {"clip": clip, "name": name, "index": index, "skipped": "\n".join(skipped)}
+            return {"clip": clip, "name": name, "index": index, "distance": distance, "skipped": "\n".join(skipped)}
         raise UserError(f"{ATTEMPTS} clips in a row are unreadable: {', '.join(dict.fromkeys(skipped))}")
 
     def _choose(self, draw: int, attempt: int, rng: np.random.Generator) -> int:
@@ -83,10 +83,10 @@ class SampledClips(Dataset):
             return self.source.pick(rng)
         return int(rng.integers(len(self.source))) if attempt else draw % len(self.source)
 
-    def _read(self, index: int, rng: np.random.Generator) -> np.ndarray:
+    def _read(self, index: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
         step = int(rng.integers(1, self.distance + 1)) if self.random_distance else self.distance
         starts = self.source.length(index) - (self.frames - 1) * step
-        return self.source.read(index, int(rng.integers(max(starts, 1))), self.frames, step)
+        return self.source.read(index, int(rng.integers(max(starts, 1))), self.frames, step), step
 
 
 class WholeClips(Dataset):

@@ -1,5 +1,6 @@
 """The coder of one-channel pictures that pWave++ is, and that pMCTF-L codes temporal bands with."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -7,6 +8,7 @@ from lvc.config.pwave import WaveletCoderConfig
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
 from lvc.entropy.subbands import ORIENTATIONS, Decoded, SubbandCoder, as_batch
+from lvc.layers import colour
 from lvc.layers.conv import ResBlock, conv, full_precision
 from lvc.layers.lifting import Details, Lifting, Wavelet
 from lvc.layers.rate import QualityFactor
@@ -15,6 +17,45 @@ Bands = tuple[Tensor, list[dict[str, Tensor]]]
 """The lowest band ``(B, P, h, w)`` and the others by orientation, coarsest level first, in quantisation steps."""
 
 Shape = tuple[int, int, int, int]
+
+
+class ColourPlanes:
+    """Between RGB frames and the planes that are coded, which are kept together by size.
+
+    Args:
+        chroma: ``444``, or ``420`` for chroma planes of half the size.
+        lossless: Whether planes are integers that lose nothing.
+    """
+
+    def __init__(self, chroma: str, lossless: bool):
+        self.halved = chroma == "420"
+        self._to, self._from = (
+            (colour.to_ycocg, colour.from_ycocg) if lossless else (colour.to_ycbcr, colour.from_ycbcr)
+        )
+
+    def split(self, frame: Tensor) -> list[Tensor]:
+        """``(B, 3, H, W)`` RGB in [0, 1] to planes in 0 ... 255, luma in the first tensor."""
+        planes = self._to(frame.float())
+        return [planes[:, :1], colour.halve_chroma(planes[:, 1:])] if self.halved else [planes]
+
+    def join(self, sets: list[Tensor]) -> Tensor:
+        """The inverse of :meth:`split`."""
+        luma, *chroma = sets
+        return self._from(torch.cat([luma, *map(colour.double_chroma, chroma)], 1))
+
+    def shapes(self, batch: int, size: tuple[int, int]) -> list[Shape]:
+        """Shapes of a frame's planes."""
+        if self.halved:
+            return [(batch, 1, *size), (batch, 2, size[0] // 2, size[1] // 2)]
+        return [(batch, 3, *size)]
+
+    def luma(self, frame: Tensor) -> Tensor:
+        """Luma ``(B, 1, H, W)`` alone."""
+        return self._to(frame.float())[:, :1]
+
+    def with_luma(self, luma: Tensor, frame: Tensor) -> Tensor:
+        """A frame with another luma. R, G and B then differ from ``frame`` as luma does."""
+        return self._from(torch.cat([luma, self._to(frame.float())[:, 1:]], 1))
 
 
 class PostProcessing(nn.Module):
@@ -63,7 +104,12 @@ class PlaneCoder(nn.Module):
             self.step_high = QualityFactor(config.step_start, config.qualities)
 
     def code(
-        self, sets: list[Tensor] | None, shapes: list[Shape], q: Tensor, stream: SymbolStream
+        self,
+        sets: list[Tensor] | None,
+        shapes: list[Shape],
+        q: Tensor,
+        stream: SymbolStream,
+        scale: Tensor | float = 1.0,
     ) -> tuple[list[Tensor], dict[str, Tensor]]:
         """Code planes, a level of all of them before the next: lowest bands and each level are a layer of the stream.
 
@@ -72,11 +118,12 @@ class PlaneCoder(nn.Module):
             shapes: Their shapes.
             q: ``(B,)`` quality indices.
             stream: Where symbols go to or come from.
+            scale: ``(B, 1, 1, 1)`` further factor of all bands before rounding.
 
         Returns:
             Decoded planes by size, smaller by powers of two where layers are missing; and bits by stream name.
         """
-        bands = None if sets is None else [self.analyse(planes, q) for planes in sets]
+        bands = None if sets is None else [self.analyse(planes, q, scale) for planes in sets]
         stream.layer()
         decoded = []
         for i, (batch, planes, height, width) in enumerate(shapes):
@@ -90,13 +137,13 @@ class PlaneCoder(nn.Module):
         if stream.keep_maps:
             stream.maps.update(_summed_maps(decoded, shapes[0]))
         bits = {name: sum(part.bits[name] for part in decoded) for name in decoded[0].bits}
-        return [self.synthesise(part, q) for part in decoded], bits
+        return [self.synthesise(part, q, scale) for part in decoded], bits
 
-    def analyse(self, planes: Tensor, q: Tensor) -> Bands:
+    def analyse(self, planes: Tensor, q: Tensor, scale: Tensor | float = 1.0) -> Bands:
         """``(B, P, H, W)`` planes to bands in quantisation steps, not yet rounded."""
         with full_precision(planes):
             low, details = self.wavelet(as_batch(planes.float()))
-        low_factor, high_factor = self._factors(q)
+        low_factor, high_factor = self._factors(q, scale)
 
         def band(x: Tensor, factor: Tensor | float) -> Tensor:
             return x.view(*planes.shape[:2], *x.shape[2:]) * factor
@@ -104,9 +151,9 @@ class PlaneCoder(nn.Module):
         levels = [{o: band(getattr(level, o), high_factor) for o in ORIENTATIONS} for level in reversed(details)]
         return band(low, low_factor), levels
 
-    def synthesise(self, decoded: Decoded, q: Tensor) -> Tensor:
+    def synthesise(self, decoded: Decoded, q: Tensor, scale: Tensor | float = 1.0) -> Tensor:
         """Decoded bands to ``(B, P, h, w)`` planes: the whole size, or that of the last level which is decoded."""
-        low_factor, high_factor = self._factors(q)
+        low_factor, high_factor = self._factors(q, scale)
         details = [
             Details(**{name: as_batch(band / high_factor) for name, band in level.items()}) for level in decoded.details
         ]
@@ -119,8 +166,13 @@ class PlaneCoder(nn.Module):
             x = self.post(x)
         return x.float().view(*decoded.lowest.shape[:2], *x.shape[2:])
 
-    def _factors(self, q: Tensor) -> tuple[Tensor | float, Tensor | float]:
-        return (1.0, 1.0) if self.lossless else (self.step_low(q), self.step_high(q))
+    def _factors(self, q: Tensor, scale: Tensor | float) -> tuple[Tensor | float, Tensor | float]:
+        return (1.0, 1.0) if self.lossless else (self.step_low(q) * scale, self.step_high(q) * scale)
+
+
+def middle_quality(qualities: int, batch: int, module: nn.Module) -> Tensor:
+    """Quality indices ``(B,)`` of a rate point that names none, where ``module`` is."""
+    return torch.full((batch,), (qualities - 1) / 2, device=next(module.parameters()).device)
 
 
 def _summed_maps(parts: list[Decoded], shape: Shape) -> dict[str, Tensor]:

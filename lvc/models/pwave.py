@@ -23,15 +23,13 @@ Decided where papers and released code are silent, or do otherwise:
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from lvc.codec import FrameCoding, Rate, VideoCodec
 from lvc.config.pwave import PWaveConfig
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
-from lvc.layers import colour
-from lvc.models.planes import PlaneCoder
+from lvc.models.planes import ColourPlanes, PlaneCoder, middle_quality
 from lvc.structures.low_delay import LowDelay
 
 
@@ -51,6 +49,7 @@ class PWave(VideoCodec):
         self.config = config
         self.qualities, self.spatial_levels = config.qualities, config.levels
         self.structure = LowDelay(config.structure.intra_period)
+        self.planes = ColourPlanes(config.chroma, config.lossless)
         self.coder = PlaneCoder(config, ScaleLaw("laplace", config.entropy.likelihood_bound))
 
     @property
@@ -71,45 +70,19 @@ class PWave(VideoCodec):
         batch = 1 if frame is None else len(frame)
         q = self.quality(rate, batch)
         if stream.training and self.config.train_on == "luma":
-            planes = self.to_planes(frame)
-            (luma,), bits = self.coder.code([planes[:, :1]], [planes[:, :1].shape], q, stream)
-            picture = self.to_frame(torch.cat([luma, planes[:, 1:]], 1))
+            luma = self.planes.luma(frame)
+            (luma,), bits = self.coder.code([luma], [luma.shape], q, stream)
+            picture = self.planes.with_luma(luma, frame)
         else:
-            sets = None if stream.reads else self._by_size(self.to_planes(frame))
-            decoded, bits = self.coder.code(sets, self._shapes(batch, size), q, stream)
-            picture = self.to_frame(_of_one_size(decoded))
+            sets = None if stream.reads else self.planes.split(frame)
+            decoded, bits = self.coder.code(sets, self.planes.shapes(batch, size), q, stream)
+            picture = self.planes.join(decoded)
         return FrameCoding(kind, picture, bits, state={"frame": picture.clamp(0, 1)})
 
     def quality(self, rate: Rate, batch: int) -> Tensor:
         """Quality indices ``(B,)`` of a rate point."""
-        if rate.q is not None:
-            return rate.q
-        return torch.full((batch,), (self.qualities - 1) / 2, device=next(self.parameters()).device)
-
-    def to_planes(self, frame: Tensor) -> Tensor:
-        """``(B, 3, H, W)`` RGB in [0, 1] to planes in 0 ... 255."""
-        return colour.to_ycocg(frame) if self.config.lossless else colour.to_ycbcr(frame.float())
-
-    def to_frame(self, planes: Tensor) -> Tensor:
-        """The inverse of :meth:`to_planes`."""
-        return colour.from_ycocg(planes) if self.config.lossless else colour.from_ycbcr(planes)
-
-    def _by_size(self, planes: Tensor) -> list[Tensor]:
-        if self.config.chroma == "444":
-            return [planes]
-        return [planes[:, :1], colour.halve_chroma(planes[:, 1:])]
-
-    def _shapes(self, batch: int, size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
-        if self.config.chroma == "444":
-            return [(batch, 3, *size)]
-        return [(batch, 1, *size), (batch, 2, size[0] // 2, size[1] // 2)]
+        return middle_quality(self.qualities, batch, self) if rate.q is None else rate.q
 
     def describe(self) -> dict[str, tuple[int, int]]:
         """Bands by stream name: planes and downsampling, of the finest level where there are several."""
         return {"ll": (3, 2**self.config.levels), "lh": (3, 2), "hl": (3, 2), "hh": (3, 2)}
-
-
-def _of_one_size(sets: list[Tensor]) -> Tensor:
-    """Decoded planes at luma's size."""
-    luma, *chroma = sets
-    return torch.cat([luma, *map(colour.double_chroma, chroma)], 1)

@@ -162,6 +162,9 @@ def load_parts(codec: VideoCodec, path: Path | str, parts: Sequence[str] = ()) -
         weights = _flow_weights(weights, codec)
     if header["config"]["name"].startswith("intra_") and "intra" not in codec.state_dict() and len(codec.parts) > 1:
         weights = {f"intra.{name}": tensor for name, tensor in weights.items()}
+    if header["config"]["name"] == "pwave":
+        coder = {n.removeprefix("coder."): t for n, t in weights.items()}
+        weights |= {f"{band}.{n}": t for band in ("lowpass", "highpass") for n, t in coder.items()}
     loaded = []
     for part in parts or codec.parts:
         if part not in codec.parts:
@@ -193,6 +196,7 @@ def load_starting_weights(codec: VideoCodec, config: Any) -> dict[str, str]:
     for option, path, parts in (
         ("model.weights", getattr(config, "weights", None), ()),
         ("model.intra.weights", getattr(getattr(config, "intra", None), "weights", None), ("intra",)),
+        ("model.band_weights", getattr(config, "band_weights", None), ("lowpass", "highpass")),
         ("model.flow.weights", getattr(flow, "weights", None), ("flow",)),
         ("model.flow.pretrained", shipped_flow(flow.widths) if getattr(flow, "pretrained", False) else None, ("flow",)),
     ):

@@ -33,16 +33,31 @@ class StageModule(StageBase):
     def train_batch(self, batch: dict[str, Any], optimizer: Any) -> int:
         """See :meth:`lvc.training.base.StageBase.train_batch`."""
         clip = self.prepare(batch["clip"])
-        rate = self.loss.rate(len(clip), clip.device, draw=True)
-        trained = self._trained_frames(clip, rate)
-        if self.stage.update == "clip":
-            self._step(optimizer, list(trained), rate)
-        else:
-            for frame in trained:
-                self._step(optimizer, [frame], rate)
+        if self.stage.update == "frame":
+            rate = self.loss.rate(len(clip), clip.device, draw=True)
+            for frame in self._trained_frames(clip, rate):
+                self.descend(optimizer, *self._loss([frame], rate))
+            return clip.shape[0] * clip.shape[1]
+        loss, terms = 0, {}
+        for rows, options in self._alike(batch, len(clip)):
+            part, share = clip[rows], len(rows) / len(clip)
+            rate = self.loss.rate(len(part), clip.device, draw=True)
+            own, said = self._loss(list(self._trained_frames(part, rate, **options)), rate)
+            loss = loss + share * own
+            terms = {name: terms.get(name, 0) + share * value for name, value in said.items()}
+        self.descend(optimizer, loss, terms)
         return clip.shape[0] * clip.shape[1]
 
-    def _trained_frames(self, clip: Tensor, rate: Rate) -> Iterator[tuple[FrameCoding, Tensor]]:
+    def _alike(self, batch: dict[str, Any], count: int) -> Iterator[tuple[list[int], dict[str, int]]]:
+        """Clips of a batch that are coded alike, and how: by their frames' distance, where a structure minds it."""
+        if not getattr(self.codec.structure, "by_distance", False):
+            yield list(range(count)), {}
+            return
+        distances = [int(distance) for distance in batch["distance"]]
+        for distance in sorted(set(distances)):
+            yield [row for row, own in enumerate(distances) if own == distance], {"distance": distance}
+
+    def _trained_frames(self, clip: Tensor, rate: Rate, **options: int) -> Iterator[tuple[FrameCoding, Tensor]]:
         """Codings with their ``(B, 3, H, W)`` originals; a frame whose kind trains nothing is only a reference."""
         stream = Estimate(training=True, quantization=self.config.model.entropy.quantization)
         codings = self.codec.structure.unroll(
@@ -53,12 +68,12 @@ class StageModule(StageBase):
             detach=self.stage.references == "detached",
             checkpointing=self.stage.checkpointing,
             motion_only=self.motion_only,
+            **options,
         )
         for coding in codings:
             if self.codec.trains(coding.kind):
                 yield coding, clip[:, coding.index]
 
-    def _step(self, optimizer: Any, frames: list[tuple[FrameCoding, Tensor]], rate: Rate) -> None:
+    def _loss(self, frames: list[tuple[FrameCoding, Tensor]], rate: Rate) -> tuple[Tensor, dict[str, Tensor]]:
         codings, targets = zip(*frames, strict=True)
-        loss, terms = self.loss(ClipCoding.stack(list(codings)), torch.stack(targets, 1), rate)
-        self.descend(optimizer, loss, terms)
+        return self.loss(ClipCoding.stack(list(codings)), torch.stack(targets, 1), rate)

@@ -164,3 +164,19 @@ def test_composed_runs_are_plain_and_stay_so(tmp_path):
     composed = compose("train", ["model=dcvc_tcm"])
     assert json.loads(json.dumps(composed)) == composed
     assert build_run(composed) == build_run(composed)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["model=pwave", "loss.lmbda_max=null"],
+            r"^loss\.lmbda_max: pwave has 21 qualities; say lambda at the highest",
+        ),
+        (["+loss.lmbda_max=2000"], r"^loss\.lmbda_max: dcvc_tcm has a single rate"),
+        (["model=pwave", "loss.lmbda_max=100"], r"^loss\.lmbda_max: 100 is below lmbda 195.075"),
+    ],
+)
+def test_a_range_of_lambdas_belongs_to_a_variable_rate(overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        build_run(compose("train", overrides))

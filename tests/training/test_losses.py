@@ -69,3 +69,19 @@ def test_missing_prediction_is_named(clip):
     loss = RateDistortionLoss(StageLossConfig(distortion={"prediction": 1.0}), LossConfig())
     with pytest.raises(UserError, match=r"loss\.distortion\.prediction"):
         loss(ClipCoding(frames=coding.frames, bits={}), target, loss.rate(2, "cpu"))
+
+
+def test_a_variable_rate_draws_a_quality_per_clip_and_weighs_it_with_its_lambda(clip):
+    _, target = clip
+    loss = RateDistortionLoss(StageLossConfig(), LossConfig(lmbda=10, lmbda_max=1000), qualities=21)
+    drawn = [loss.rate(len(target), "cpu", draw=True) for _ in range(200)]
+    q = torch.cat([rate.q for rate in drawn])
+    assert set(q.tolist()) == set(range(21))
+    lmbda = torch.cat([rate.lmbda for rate in drawn])
+    assert torch.allclose(lmbda, 10 * 100 ** (q / 20), rtol=1e-4)
+    middle = loss.rate(2, "cpu")
+    assert middle.q.tolist() == [10, 10]
+    assert middle.lmbda.tolist() == pytest.approx([100, 100])
+    assert loss.lmbda == pytest.approx(100)
+    stage = RateDistortionLoss(StageLossConfig(lmbda=1), LossConfig(lmbda=10, lmbda_max=1000), qualities=21)
+    assert stage.range == (1, 100)

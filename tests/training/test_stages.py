@@ -3,8 +3,9 @@ import copy
 import pytest
 import torch
 
+from lvc.config.contract import ConfigError, build
 from lvc.config.run import OptimizerConfig
-from lvc.config.schedule import ActionConfig
+from lvc.config.schedule import ActionConfig, StageConfig
 from lvc.errors import UserError
 from lvc.models.build import build_codec
 from lvc.training.export import save_export
@@ -75,3 +76,15 @@ def test_copy_action_between_unlike_parts_is_refused(codec):
 
 def test_copy_action_copies(codec):
     enter(codec, "s", {"same": ActionConfig(do="copy", source="motion", target="motion")})
+
+
+def test_a_rate_can_fall_along_a_cosine_after_warming_up():
+    stage = StageConfig(train=("flow",), steps=101, loss={}, lr=1e-3, lr_end=1e-5, warmup_steps=11)
+    rates = [learning_rate(stage, batch, 112) for batch in range(112)]
+    assert rates[10] == rates[11] == pytest.approx(1e-3)
+    assert rates[0] == pytest.approx(1e-3 / 11)
+    assert rates[61] == pytest.approx((1e-3 + 1e-5) / 2)
+    assert rates[-1] == pytest.approx(1e-5)
+    assert rates[11:] == sorted(rates[11:], reverse=True)
+    with pytest.raises(ConfigError, match=r"lr_end: a rate along a cosine has no milestones"):
+        build(StageConfig, {"train": ["flow"], "steps": 9, "loss": {}, "lr_end": 1e-5, "lr_milestones": [0.5]})

@@ -1,0 +1,59 @@
+"""Files at a quality and at a spatial level: decoded, cut, and what is refused."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+
+from lvc.bitstream.container import file_header
+from lvc.coding import cut_video, decode_video, encode_video
+from lvc.errors import UserError
+from lvc.training.export import load_export, save_export
+from tests.conftest import moving_clip, tiny_pwave, tiny_pwave_config
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "pwave.safetensors"
+    return save_export(path, tiny_pwave(), tiny_pwave_config(), {})
+
+
+def encode(export, path, **options):
+    clip = moving_clip(2, 50, 70)
+    return list(encode_video(load_export(export), clip.unbind(1), path, Fraction(30), **options))
+
+
+def test_a_file_says_its_quality_and_decodes_at_it(export, tmp_path):
+    sent = encode(export, tmp_path / "a.lvc", q=3.25)
+    assert (file_header(tmp_path / "a.lvc").q, file_header(tmp_path / "a.lvc").layers) == (3.25, 5)
+    decoded = decode_video(tmp_path / "a.lvc", load_export(export))
+    assert all(torch.equal(s.frame, d) for s, d in zip(sent, decoded, strict=True))
+
+
+def test_a_cut_file_decodes_as_the_whole_one_at_that_level(export, tmp_path):
+    encode(export, tmp_path / "a.lvc")
+    cut_video(tmp_path / "a.lvc", tmp_path / "b.lvc", 1)
+    cut_video(tmp_path / "b.lvc", tmp_path / "c.lvc", 1)
+    sizes = [(tmp_path / f"{name}.lvc").stat().st_size for name in "abc"]
+    assert sizes == sorted(sizes, reverse=True)
+    for name, level, size in (("b", 1, (25, 35)), ("c", 2, (13, 18))):
+        smaller = list(decode_video(tmp_path / f"{name}.lvc", load_export(export)))
+        same = list(decode_video(tmp_path / "a.lvc", load_export(export), level))
+        assert [frame.shape for frame in smaller] == [(1, 3, *size)] * 2
+        assert all(torch.equal(a, b) for a, b in zip(smaller, same, strict=True))
+    with pytest.raises(UserError, match="spatial level 1: the stream has levels 2 to 4"):
+        next(decode_video(tmp_path / "c.lvc", load_export(export), 1))
+
+
+def test_what_a_codec_does_not_have_is_refused(export, tiny_export, tmp_path):
+    for q in (-1, 20.5):
+        with pytest.raises(UserError, match=r"pwave has qualities 0 to 20"):
+            encode(export, tmp_path / "a.lvc", q=q)
+    with pytest.raises(UserError, match="dcvc_tcm has a single rate"):
+        encode(tiny_export, tmp_path / "a.lvc", q=3)
+    encode(tiny_export, tmp_path / "a.lvc")
+    with pytest.raises(UserError, match="spatial level 1: the stream has a single one"):
+        next(decode_video(tmp_path / "a.lvc", load_export(tiny_export), 1))
+    with pytest.raises(UserError, match="spatial level 1: the stream has a single one"):
+        cut_video(tmp_path / "a.lvc", tmp_path / "b.lvc", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.lvc"]
