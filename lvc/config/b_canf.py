@@ -84,6 +84,8 @@ class BCANFConfig:
     """Quality enhancement after both codecs; a third of a B frame's operations."""
     enhancement_channels: int = Field(64, ge=8)
     """Its channels."""
+    normalise: bool = False
+    """Normalise frames before motion estimation: what the released weights want, and flow networks trained here do not."""
     clamp_references: bool = True
     """Refer to frames clamped to [0, 1]; the released weights refer to them as they are."""
     sort_references: bool = True

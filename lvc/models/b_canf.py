@@ -5,6 +5,7 @@ or where this framework does otherwise:
 
 * Frames are padded once, to multiples of 64, at the codec's edge; the release pads before and crops after each module.
 * References are clamped to [0, 1]; ``clamp_references=false`` refers to them as they are, as the release does.
+* Motion is estimated on frames as they are; ``normalise=true`` normalises them as the release does.
 * Coding tables have 256 scales instead of 64, and no side stream for outliers.
 * A part ``adaptation`` holds all frame-type adaptations, so that a schedule can train them later than the rest.
 * Fresh weights make an untrained B frame nearly the mean of its warped references.
@@ -56,6 +57,7 @@ class BCANF(VideoCodec):
         structure = config.structure
         self.structure = HierarchicalB(structure.gop, structure.intra_period, structure.tail)
         self.clamp_references, self.sort_references = config.clamp_references, config.sort_references
+        self.normalise = config.normalise
         self.intra = intra
         self.flow = SpyNet(config.flow.levels, config.flow.widths)
         # statistics of blue, green, red images, which the release applies to red, green, blue ones
@@ -169,7 +171,7 @@ class BCANF(VideoCodec):
         return self.predictor(references)
 
     def _normalised(self, frame: Tensor) -> Tensor:
-        return (frame - self.mean) / self.deviation
+        return (frame - self.mean) / self.deviation if self.normalise else frame
 
     def _references(self, state: tuple[dict[str, Any], dict[str, Any]]) -> tuple[Pair, int]:
         """Reference frames, first and second, and how many predictions the new frame is away from an intra frame."""
