@@ -85,7 +85,7 @@ class BCANFConfig:
     enhancement_channels: int = Field(64, ge=8)
     """Its channels."""
     normalise: bool = False
-    """Normalise frames before motion estimation: what the released weights want, and flow networks trained here do not."""
+    """Normalise frames before motion estimation: released weights want it, flow networks trained here do not."""
     clamp_references: bool = True
     """Refer to frames clamped to [0, 1]; the released weights refer to them as they are."""
     sort_references: bool = True
