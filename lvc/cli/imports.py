@@ -95,7 +95,7 @@ def _b_canf(options: argparse.Namespace) -> None:
     from lvc.models.released_b_canf import b_canf_weights
 
     weights = b_canf_weights(read_checkpoint(options.file), options.file)
-    _inter(options, BCANFConfig(name="b_canf", clamp_references=False), weights, len(weights))
+    _inter(options, BCANFConfig(name="b_canf", normalise=True, clamp_references=False), weights, len(weights))
 
 
 def _dcvc_tcm(options: argparse.Namespace) -> None:

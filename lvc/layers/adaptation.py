@@ -1,6 +1,4 @@
-"""Frame-type adaptation of B-CANF: a scale and an offset per channel that depend on the frame's type."""
-
-from typing import Any
+"""Frame-type adaptation of B-CANF and MaskCRT: a scale and an offset per channel that depend on the frame's type."""
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +8,27 @@ HIDDEN = 16
 """Units between a frame type and its scales and offsets."""
 
 
-class Adapted(nn.Module):
-    """A convolution followed by ``softplus(gamma) * x + beta``, with ``gamma`` and ``beta`` per channel and frame type.
+class Adapts(nn.Module):
+    """What adapts to a frame's type; starts with the same for every type.
+
+    Args:
+        channels: Channels that are scaled and offset.
+        types: Number of frame types.
+    """
+
+    def __init__(self, channels: int, types: int):
+        super().__init__()
+        self.affine = nn.Sequential(nn.Linear(types, HIDDEN), nn.Sigmoid(), nn.Linear(HIDDEN, 2 * channels, bias=False))
+        nn.init.zeros_(self.affine[2].weight)
+
+    def scale_and_offset(self, frame_type: Tensor) -> tuple[Tensor, Tensor]:
+        """``softplus(gamma)`` and ``beta``, ``(1, channels)`` each, of ``frame_type``, one-hot ``(1, types)``."""
+        gamma, beta = self.affine(frame_type).chunk(2, 1)
+        return F.softplus(gamma), beta
+
+
+class Adapted(Adapts):
+    """A convolution followed by a scale and an offset per channel and frame type.
 
     Starts as no adaptation at all: the same scale for every type, and weights that make up for it.
 
@@ -21,20 +38,16 @@ class Adapted(nn.Module):
     """
 
     def __init__(self, layer: nn.Conv2d | nn.ConvTranspose2d, types: int):
-        super().__init__()
+        super().__init__(layer.out_channels, types)
         self.layer = layer
-        self.affine = nn.Sequential(
-            nn.Linear(types, HIDDEN), nn.Sigmoid(), nn.Linear(HIDDEN, 2 * layer.out_channels, bias=False)
-        )
         with torch.no_grad():
-            self.affine[2].weight.zero_()
             for parameter in layer.parameters():
                 parameter.div_(F.softplus(torch.zeros(())))
 
     def forward(self, x: Tensor, frame_type: Tensor) -> Tensor:
-        """Convolve ``x`` for frames of ``frame_type``, one-hot ``(1, types)``."""
-        gamma, beta = self.affine(frame_type)[..., None, None].chunk(2, 1)
-        return F.softplus(gamma) * self.layer(x) + beta
+        """Convolve ``x`` for frames of ``frame_type``."""
+        scale, offset = self.scale_and_offset(frame_type)
+        return scale[..., None, None] * self.layer(x) + offset[..., None, None]
 
 
 class Chain(nn.Sequential):
@@ -54,18 +67,19 @@ def adapted(layer: nn.Conv2d | nn.ConvTranspose2d, types: int, above: int = 10) 
 
 def adaptations(module: nn.Module) -> list[nn.Module]:
     """The adaptations inside ``module``, for training them apart from what they adapt."""
-    return [m.affine for m in module.modules() if isinstance(m, Adapted)]
+    return [m.affine for m in module.modules() if isinstance(m, Adapts)]
 
 
 def without_adaptations(module: nn.Module) -> list[nn.Module]:
     """Modules that hold all of ``module`` but its adaptations."""
-    if isinstance(module, Adapted):
-        return [module.layer]
     if not adaptations(module):
         return [module]
-    return [part for child in module.children() for part in without_adaptations(child)]
+    children = [
+        child for name, child in module.named_children() if not (isinstance(module, Adapts) and name == "affine")
+    ]
+    return [part for child in children for part in without_adaptations(child)]
 
 
-def one_hot(index: int, types: int, like: Any) -> Tensor:
+def one_hot(index: int, types: int, like: Tensor) -> Tensor:
     """A frame type as ``(1, types)`` float32 on ``like``'s device."""
     return F.one_hot(torch.tensor([index], device=like.device), types).float()

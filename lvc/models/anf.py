@@ -5,35 +5,22 @@ Two additive steps. With ``x`` the signal, ``c`` the condition, ``A_i`` and ``S_
     encode   z = A_0(x, c)    x' = x - S_0(z)    y = z + A_1(x', c)    x'' = x' - S_1(y^)
     decode   x' = c + S_1(y^)    z = y^ - A_1(x', c)    x = x' + S_0(z)
 
-The decoder puts ``c`` where the encoder had ``x''``; training draws them together (:attr:`AnfCoding.end`).
+The decoder puts ``c`` where the encoder had ``x''``; training draws them together (``SignalCoding.end``).
 """
 
-from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from lvc.config.b_canf import AnfConfig
 from lvc.entropy.factorized import BottleneckPrior
+from lvc.entropy.hyperprior import code_hyper
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
-from lvc.layers.anf import Analysis, Enhancement, HyperAnalysis, HyperSynthesis, PriorFusion, Synthesis
+from lvc.layers.conditional import Analysis, Enhancement, HyperAnalysis, HyperSynthesis, PriorFusion, Synthesis
 from lvc.layers.conv import full_precision
-
-
-@dataclass(frozen=True)
-class AnfCoding:
-    """What coding one signal yields.
-
-    Attributes:
-        signal: Decoded, ``(B, C, H, W)`` in float32.
-        bits: ``(B,)`` bits by stream name.
-        end: ``x''``, ``(B, C, H, W)``, which the condition stands in for; ``None`` when reading.
-    """
-
-    signal: Tensor
-    bits: dict[str, Tensor]
-    end: Tensor | None
+from lvc.models.b_frame import SignalCoding
 
 
 class ConditionalAnf(nn.Module):
@@ -58,7 +45,7 @@ class ConditionalAnf(nn.Module):
         self.hyper_synthesis = HyperSynthesis(hyper, hyper, latent, types)
         self.hyper_prior = BottleneckPrior(hyper, law.likelihood_bound, filters=(3, 3, 3))
         self.temporal_prior = Analysis(signal, config.prior_channels, latent, config.prior_kernel, types)
-        self.fusion = PriorFusion(latent, config.fusion_channels, types)
+        self.fusion = PriorFusion(3 * latent, config.fusion_channels, 2 * latent, types)
         self.enhancement = Enhancement(signal, enhancement, types) if enhancement else None
         self._start_at_condition()
 
@@ -70,7 +57,7 @@ class ConditionalAnf(nn.Module):
             layer.weight.mul_(0.1)
             layer.bias.zero_()
 
-    def code(self, x: Tensor | None, condition: Tensor, frame_type: Tensor, stream: SymbolStream) -> AnfCoding:
+    def code(self, x: Tensor | None, condition: Tensor, frame_type: Tensor, stream: SymbolStream) -> SignalCoding:
         """Code ``(B, C, H, W)``, or read it where ``x`` is ``None``; sides are multiples of 64.
 
         Args:
@@ -87,7 +74,7 @@ class ConditionalAnf(nn.Module):
         decoded = decoded + self.synthesis[0](z, frame_type).float()
         if self.enhancement is not None:
             decoded = self.enhancement(decoded, frame_type).float()
-        return AnfCoding(decoded, bits, None if rest is None else rest - step)
+        return SignalCoding(decoded, bits, None if rest is None else rest - step)
 
     def _encode(self, x: Tensor, condition: Tensor, frame_type: Tensor) -> tuple[Tensor, Tensor]:
         """The latent, and what the first step leaves of the signal."""
@@ -99,15 +86,13 @@ class ConditionalAnf(nn.Module):
         self, y: Tensor | None, condition: Tensor, frame_type: Tensor, stream: SymbolStream
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Code the latent under its hyper prior and what the condition tells of it."""
-        z = None if stream.reads else self.hyper_analysis(y, frame_type)
         batch, _, height, width = condition.shape
-        shape = (batch, self.hyper_prior.channels, height // 64, width // 64)
-        z_hat, hyper_bits = stream.code(f"{self.name}_hyper", z, self.hyper_prior(shape))
-        with full_precision(z_hat):
-            hyper, temporal = (
-                self.hyper_synthesis(z_hat, frame_type),
-                self.temporal_prior(condition.float(), frame_type),
-            )
+        encode, decode = (partial(t, frame_type=frame_type) for t in (self.hyper_analysis, self.hyper_synthesis))
+        hyper, hyper_bits = code_hyper(
+            f"{self.name}_hyper", y, (batch, height // 64, width // 64), encode, decode, self.hyper_prior, stream
+        )
+        with full_precision(hyper):
+            temporal = self.temporal_prior(condition.float(), frame_type)
             means, scales = self.fusion(torch.cat([hyper, temporal], 1), frame_type).chunk(2, 1)
         y_hat, bits = stream.code(self.name, y, self.law(scales, means))
         return y_hat, {f"{self.name}_hyper": hyper_bits, self.name: bits}

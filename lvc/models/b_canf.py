@@ -5,6 +5,7 @@ or where this framework does otherwise:
 
 * Frames are padded once, to multiples of 64, at the codec's edge; the release pads before and crops after each module.
 * References are clamped to [0, 1]; ``clamp_references=false`` refers to them as they are, as the release does.
+* Motion is estimated on frames as they are; ``normalise=true`` normalises them as the release does.
 * Coding tables have 256 scales instead of 64, and no side stream for outliers.
 * A part ``adaptation`` holds all frame-type adaptations, so that a schedule can train them later than the rest.
 * Fresh weights make an untrained B frame nearly the mean of its warped references.
@@ -12,33 +13,16 @@ or where this framework does otherwise:
 * Training is unpublished: the distortions that a stage may weigh are those of CANF-VC, its P-frame ancestor.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import torch
-from torch import Tensor, nn
-
-from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.codec import VideoCodec
 from lvc.config.b_canf import BCANFConfig
-from lvc.entropy.priors import ScaleLaw
-from lvc.entropy.streams import SymbolStream
-from lvc.layers.adaptation import adaptations, one_hot, without_adaptations
 from lvc.models.anf import ConditionalAnf
-from lvc.motion.prediction import MotionPrediction
-from lvc.motion.spynet import SpyNet
-from lvc.motion.synthesis import FrameSynthesis
-from lvc.motion.warp import warp
-from lvc.structures.frame import pad
-from lvc.structures.hierarchical_b import HierarchicalB
-
-FRAME_TYPES = {"b": 0, "B": 1, "P": 2}
-"""Frame types as the adaptations number them: not referred to, referred to, and B* (twice the same past reference)."""
-
-Pair = tuple[Tensor, Tensor]
-"""Something for each of the two references."""
+from lvc.models.b_frame import BFrameCodec
 
 
-class BCANF(VideoCodec):
-    """The codec.
+class BCANF(BFrameCodec):
+    """Motion and frame by conditional normalising flows, over the pipeline of :class:`BFrameCodec`.
 
     Args:
         config: The model's configuration.
@@ -46,152 +30,12 @@ class BCANF(VideoCodec):
     """
 
     stride = 64
+    frame_types: ClassVar = {"b": 0, "B": 1, "P": 2}
     _inter: ClassVar = ("flow", "predictor", "motion", "synthesis", "frame", "adaptation")
-    _streams: ClassVar = ("motion_hyper", "motion", "frame_hyper", "frame")
     kind_parts: ClassVar = {"I": ("intra",), "P": _inter, "B": _inter, "b": _inter}
-    kind_streams: ClassVar = {"I": ("intra_hyper", "intra"), "P": _streams, "B": _streams, "b": _streams}
 
     def __init__(self, config: BCANFConfig, intra: VideoCodec):
-        super().__init__()
-        structure = config.structure
-        self.structure = HierarchicalB(structure.gop, structure.intra_period, structure.tail)
-        self.clamp_references, self.sort_references = config.clamp_references, config.sort_references
-        self.intra = intra
-        self.flow = SpyNet(config.flow.levels, config.flow.widths)
-        # statistics of blue, green, red images, which the release applies to red, green, blue ones
-        self.register_buffer("mean", torch.tensor([0.406, 0.456, 0.485])[:, None, None], persistent=False)
-        self.register_buffer("deviation", torch.tensor([0.225, 0.224, 0.229])[:, None, None], persistent=False)
-        self.predictor = MotionPrediction(config.predictor.channels, config.predictor.blocks)
-        self.law = ScaleLaw("gaussian", config.entropy.likelihood_bound)
+        super().__init__(config, intra)
         enhancement = config.enhancement_channels if config.enhancement else 0
-        self.motion = ConditionalAnf("motion", 4, config.motion, len(FRAME_TYPES), self.law, enhancement)
-        self.synthesis = FrameSynthesis(config.synthesis.widths, config.synthesis.columns)
-        self.synthesis.start_as_average()
-        self.frame = ConditionalAnf("frame", 3, config.frame, len(FRAME_TYPES), self.law, enhancement)
-
-    @property
-    def parts(self) -> dict[str, list[nn.Module]]:
-        return {
-            "flow": [self.flow],
-            "predictor": [self.predictor],
-            "motion": without_adaptations(self.motion),
-            "synthesis": [self.synthesis],
-            "frame": without_adaptations(self.frame),
-            "adaptation": adaptations(self.motion) + adaptations(self.frame),
-            "intra": [self.intra],
-        }
-
-    def code_frame(
-        self,
-        kind: str,
-        frame: Tensor | None,
-        state: tuple[dict[str, Any], dict[str, Any]] | None,
-        stream: SymbolStream,
-        rate: Rate,
-        size: tuple[int, int],
-        motion_only: bool = False,
-    ) -> FrameCoding:
-        """See :meth:`lvc.codec.VideoCodec.code_frame`."""
-        if kind == "I":
-            return self.intra.code_frame(kind, frame, None, stream, rate, size)
-        references, order = self._references(state)
-        flows, bits, distortions = self.code_motion(kind, frame, references, stream)
-        prediction = self.synthesis(references, flows)
-        if torch.is_grad_enabled():  # stages may weigh it
-            distortions["decoded_motion"] = _warping_error(frame, references, flows)
-        decoded = prediction
-        if not motion_only:
-            condition = prediction.clamp(0, 1)
-            coding = self.frame.code(frame, condition, self._frame_type(kind), stream)
-            decoded, bits = coding.signal, bits | coding.bits
-            if torch.is_grad_enabled():
-                distortions["frame_condition"] = _error(coding.end, condition)
-        handed_on = decoded.clamp(0, 1) if self.clamp_references or motion_only else decoded
-        state = {"frame": handed_on, "order": order}
-        return FrameCoding(kind, decoded, bits, prediction, flows[0], state, distortions)
-
-    def code_motion(
-        self, kind: str, frame: Tensor | None, references: Pair, stream: SymbolStream
-    ) -> tuple[Pair, dict[str, Tensor], dict[str, Tensor]]:
-        """Estimate, predict and code motion, at the resolution of the frames given.
-
-        Args:
-            kind: ``B``, ``b`` or ``P``.
-            frame: ``(B, 3, h, w)`` of any size, ``None`` when reading.
-            references: Two of the same size.
-            stream: Where symbols go to or come from.
-
-        Returns:
-            Decoded flows ``(B, 2, h, w)`` to both references in pixels, bits by stream, and training distortions.
-        """
-        height, width = references[0].shape[-2:]
-        first, second = (pad(reference, self.stride) for reference in references)
-        # motion is nearly straight, so the second flow is coded turned round; a B* frame has one flow, coded twice
-        turn = 1 if kind == "P" else -1
-        signal = None
-        if not stream.reads:
-            frame = pad(frame, self.stride)
-            flows = self.estimate(kind, frame, (first, second))
-            signal = torch.cat([flows[0], turn * flows[1]], 1)
-        predicted = self.predict(kind, (first, second))
-        condition = torch.cat([predicted[0], turn * predicted[1]], 1)
-        coding = self.motion.code(signal, condition, self._frame_type(kind), stream)
-        decoded = coding.signal[..., :height, :width]
-        distortions = {}
-        if torch.is_grad_enabled():
-            end = coding.end[:, :2], turn * coding.end[:, 2:]
-            distortions = self._motion_distortions(frame, (first, second), flows, predicted, end)
-        return (decoded[:, :2], turn * decoded[:, 2:]), coding.bits, distortions
-
-    @staticmethod
-    def _motion_distortions(
-        frame: Tensor, references: Pair, estimated: Pair, predicted: Pair, end: Pair
-    ) -> dict[str, Tensor]:
-        """What stages may weigh of motion before it is decoded; ``end`` is what the motion codec's flow leaves."""
-        pairs = zip(references, end, predicted, strict=True)
-        return {
-            "estimated_motion": _warping_error(frame, references, estimated),
-            "predicted_motion": _warping_error(frame, references, predicted, power=1),
-            "motion_condition": sum(_error(warp(r, e), warp(r, p)) for r, e, p in pairs) / 2,
-        }
-
-    def estimate(self, kind: str, frame: Tensor, references: Pair) -> Pair:
-        """Flows from ``frame`` to both references; sides are multiples of the flow network's."""
-        frame = self._normalised(frame)
-        first = self.flow(frame, self._normalised(references[0]))
-        return first, first if kind == "P" else self.flow(frame, self._normalised(references[1]))
-
-    def predict(self, kind: str, references: Pair) -> Pair:
-        """Flows that a decoder expects of a frame half-way between the references; none for a B* frame."""
-        if kind == "P":
-            still = torch.zeros_like(references[0][:, :2], dtype=torch.float32)
-            return still, still
-        return self.predictor(references)
-
-    def _normalised(self, frame: Tensor) -> Tensor:
-        return (frame - self.mean) / self.deviation
-
-    def _references(self, state: tuple[dict[str, Any], dict[str, Any]]) -> tuple[Pair, int]:
-        """Reference frames, first and second, and how many predictions the new frame is away from an intra frame."""
-        past, future = state
-        orders = past.get("order", 0), future.get("order", 0)
-        if self.sort_references and orders[0] > orders[1]:
-            past, future = future, past
-        return (past["frame"], future["frame"]), min(orders) + 1
-
-    def _frame_type(self, kind: str) -> Tensor:
-        return one_hot(FRAME_TYPES[kind], len(FRAME_TYPES), self.mean)
-
-    def describe(self) -> dict[str, tuple[int, int]]:
-        """Latents by stream name: channels and downsampling."""
-        return self.intra.describe() | self.motion.describe() | self.frame.describe()
-
-
-def _warping_error(frame: Tensor, references: Pair, flows: Pair, power: int = 2) -> Tensor:
-    """``(B,)`` mean error of the references as ``flows`` warp them, absolute or squared."""
-    return sum(_error(warp(r, f), frame, power) for r, f in zip(references, flows, strict=True)) / 2
-
-
-def _error(one: Tensor, other: Tensor, power: int = 2) -> Tensor:
-    """``(B,)`` mean of a power of the difference."""
-    return (one - other).abs().pow(power).mean((1, 2, 3))
+        self.motion = ConditionalAnf("motion", 4, config.motion, len(self.frame_types), self.law, enhancement)
+        self.frame = ConditionalAnf("frame", 3, config.frame, len(self.frame_types), self.law, enhancement)

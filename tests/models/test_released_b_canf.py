@@ -40,7 +40,8 @@ def released():
 
 def test_an_imported_network_computes_what_the_released_one_does(released):
     assert len(released) == 850
-    codec = build_codec(build(BCANFConfig, {"name": "b_canf", "clamp_references": False, "intra": INTRA})).eval()
+    config = {"name": "b_canf", "normalise": True, "clamp_references": False, "intra": INTRA}
+    codec = build_codec(build(BCANFConfig, config)).eval()
     missing, unexpected = codec.load_state_dict(b_canf_weights(released, "test"), strict=False)
     assert not unexpected
     assert all(name.startswith("intra.") or name.split(".")[-1] in BUFFERS for name in missing), missing
@@ -75,7 +76,7 @@ def test_a_released_checkpoint_is_imported_without_its_intra_codec(tmp_path, rel
     export = load_export(tmp_path / "out.safetensors")
     weights = export.codec.state_dict()
     assert all(torch.equal(weights[name], tensor) for name, tensor in b_canf_weights(released, "").items())
-    assert not export.config.clamp_references
+    assert export.config.normalise and not export.config.clamp_references
 
 
 @pytest.mark.parametrize(

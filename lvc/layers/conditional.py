@@ -1,7 +1,9 @@
-"""Networks of B-CANF's conditional augmented normalising flows: transforms, hyperprior, fusion and enhancement.
+"""Networks of conditional codecs for B frames: transforms, hyperprior, fusion of priors, and enhancement.
 
 All are told the frame type that they adapt to. Transforms are four convolutions with GDN (Balle et al., ICLR 2018).
 """
+
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
@@ -31,28 +33,31 @@ class Synthesis(Chain):
 class HyperAnalysis(Chain):
     """``(B, latent, h, w)`` to ``(B, hyper, h/4, w/4)``."""
 
-    def __init__(self, latent: int, channels: int, hyper: int, types: int):
-        first, second, third = conv(latent, channels), conv(channels, channels, 3, 2), conv(channels, hyper, 3, 2)
-        super().__init__(adapted(first, types), nn.ReLU(), adapted(second, types), nn.ReLU(), adapted(third, types))
+    def __init__(self, latent: int, channels: int, hyper: int, types: int, kernel: int = 3):
+        layers = conv(latent, channels), conv(channels, channels, kernel, 2), conv(channels, hyper, kernel, 2)
+        super().__init__(*_activated(layers, types, nn.ReLU()))
 
 
 class HyperSynthesis(Chain):
-    """``(B, hyper, h/4, w/4)`` to ``(B, 2 latent, h, w)``."""
+    """``(B, hyper, h/4, w/4)`` to ``(B, 2 latent, h, w)``; ``middle`` channels before the last layer."""
 
-    def __init__(self, hyper: int, channels: int, latent: int, types: int):
-        first, second = deconv(hyper, channels), deconv(channels, channels)
-        third = deconv(channels, 2 * latent, stride=1)
-        super().__init__(adapted(first, types), nn.ReLU(), adapted(second, types), nn.ReLU(), adapted(third, types))
+    def __init__(self, hyper: int, channels: int, latent: int, types: int, kernel: int = 3, middle: int | None = None):
+        middle = middle or channels
+        first, second = deconv(hyper, channels, kernel=kernel), deconv(channels, middle, kernel=kernel)
+        super().__init__(*_activated((first, second, deconv(middle, 2 * latent, stride=1)), types, nn.ReLU()))
 
 
 class PriorFusion(Chain):
-    """Hyper and temporal prior, ``(B, 3 latent, h, w)``, to means and scales, ``(B, 2 latent, h, w)``; pointwise."""
+    """Hyper and temporal prior, ``(B, inputs, h, w)``, to the latent's ``(B, outputs, h, w)`` parameters; pointwise."""
 
-    def __init__(self, latent: int, channels: int, types: int):
-        first, second, third = conv(3 * latent, channels, 1), conv(channels, channels, 1), conv(channels, 2 * latent, 1)
-        super().__init__(
-            adapted(first, types), nn.LeakyReLU(), adapted(second, types), nn.LeakyReLU(), adapted(third, types)
-        )
+    def __init__(self, inputs: int, channels: int, outputs: int, types: int):
+        layers = conv(inputs, channels, 1), conv(channels, channels, 1), conv(channels, outputs, 1)
+        super().__init__(*_activated(layers, types, nn.LeakyReLU()))
+
+
+def _activated(layers: Sequence[nn.Module], types: int, activation: nn.Module) -> list[nn.Module]:
+    """The layers, adapted, with an activation between each two."""
+    return [module for layer in layers for module in (adapted(layer, types), activation)][:-1]
 
 
 class Enhancement(nn.Module):

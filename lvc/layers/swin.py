@@ -1,0 +1,151 @@
+"""Window attention over a signal and its condition together (MaskCRT, Chen et al., IEEE TCSVT 2024; after Swin)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lvc.layers.adaptation import Adapts, Chain, adapted
+from lvc.layers.conv import conv
+
+AT_ONCE = 512
+"""Windows whose scores are in memory at a time."""
+
+
+class RelativeBias(nn.Module):
+    """Learned scores by relative position: of signal to signal, signal to condition, and the other ways.
+
+    Args:
+        window: Side of a window.
+        heads: Attention heads.
+    """
+
+    def __init__(self, window: int, heads: int):
+        super().__init__()
+        self.tables = nn.Parameter(torch.empty(4, (2 * window - 1) ** 2, heads))
+        nn.init.trunc_normal_(self.tables, std=0.02)
+        at = torch.stack(torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")).flatten(1)
+        apart = at[:, :, None] - at[:, None] + window - 1
+        self.register_buffer("index", apart[0] * (2 * window - 1) + apart[1], persistent=False)
+
+    def forward(self) -> Tensor:
+        """``(heads, 2 window^2, 2 window^2)``, the signal's tokens first."""
+        blocks = self.tables[:, self.index]
+        rows = [torch.cat([blocks[i], blocks[i + 1]], 1) for i in (0, 2)]
+        return torch.cat(rows).permute(2, 0, 1)
+
+
+class ConditionalAttention(Adapts):
+    """Attention within windows of ``(B, H, W, C)`` signals and conditions; values adapt to the frame type.
+
+    Args:
+        channels: Channels, a multiple of ``heads``.
+        heads: Attention heads.
+        window: Side of a window; sides of the signal are multiples of it.
+        shift: How far windows are shifted, cyclically.
+        types: Number of frame types.
+    """
+
+    def __init__(self, channels: int, heads: int, window: int, shift: int, types: int):
+        super().__init__(channels, types)
+        self.heads, self.window, self.shift = heads, window, shift
+        self.qkv, self.project = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
+        self.bias = RelativeBias(window, heads)
+
+    def forward(self, both: Tensor, frame_type: Tensor) -> Tensor:
+        """``(2B, H, W, C)``, signals first, then conditions; returns the same shape."""
+        height, width = both.shape[1:3]
+        shift = self.shift if min(height, width) > self.window else 0
+        tokens = self._windows(both.roll((-shift, -shift), (1, 2)))
+        query, key, value = self.qkv(tokens).chunk(3, 2)
+        scale, offset = self.scale_and_offset(frame_type)
+        value = value * scale + offset
+        heads = [t.unflatten(2, (self.heads, -1)).transpose(1, 2) for t in (query, key, value)]
+        out = self._attend(*heads, self._regions(height, width, shift, both.device))
+        out = self.project(out.transpose(1, 2).flatten(2).to(tokens.dtype))
+        return self._join(out, both.shape).roll((shift, shift), (1, 2))
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor, regions: Tensor | None) -> Tensor:
+        bias, out = self.bias().to(query.dtype), []
+        for start in range(0, len(query), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            mask = bias[None]
+            if regions is not None:
+                at = torch.arange(start, min(start + AT_ONCE, len(query)), device=query.device) % len(regions)
+                apart = regions[at, None, :, None] != regions[at, None, None, :]
+                mask = mask.masked_fill(apart, -100.0)
+            out.append(F.scaled_dot_product_attention(query[part], key[part], value[part], mask))
+        return torch.cat(out)
+
+    def _windows(self, both: Tensor) -> Tensor:
+        """``(B * windows, 2 window^2, C)``: the tokens of each window, the signal's first."""
+        w = self.window
+        two, height, width, channels = both.shape
+        split = both.view(2, two // 2, height // w, w, width // w, w, channels)
+        return split.permute(1, 2, 4, 0, 3, 5, 6).reshape(-1, 2 * w * w, channels)
+
+    def _join(self, tokens: Tensor, shape: torch.Size) -> Tensor:
+        w = self.window
+        two, height, width, channels = shape
+        split = tokens.view(two // 2, height // w, width // w, 2, w, w, channels)
+        return split.permute(3, 0, 1, 4, 2, 5, 6).reshape(shape)
+
+    def _regions(self, height: int, width: int, shift: int, device: torch.device) -> Tensor | None:
+        """``(windows, 2 window^2)`` labels of what was side by side before the shift, ``None`` without one."""
+        if not shift:
+            return None
+        w = self.window
+        rows, columns = (
+            torch.bucketize(
+                torch.arange(side, device=device), torch.tensor([side - w, side - shift], device=device), right=True
+            )
+            for side in (height, width)
+        )
+        labels = (3 * rows[:, None] + columns).view(height // w, w, width // w, w).transpose(1, 2)
+        return labels.reshape(-1, w * w).repeat(1, 2)
+
+
+class ConditionalSwinBlock(nn.Module):
+    """Attention, then a perceptron, each after a layer norm and with a shortcut, for signal and condition alike."""
+
+    def __init__(self, channels: int, heads: int, window: int, shift: int, types: int):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
+        self.attention = ConditionalAttention(channels, heads, window, shift, types)
+        self.perceptron = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
+
+    def forward(self, both: Tensor, frame_type: Tensor) -> Tensor:
+        both = both + self.attention(self.norm1(both), frame_type)
+        return both + self.perceptron(self.norm2(both))
+
+
+class ConditionalStage(nn.Module):
+    """Residual blocks of window attention over a signal and a condition, ``(B, C, H, W)`` each ("CRSTB").
+
+    Args:
+        channels: Channels of both.
+        depth: Blocks; every second one has shifted windows.
+        heads: Attention heads.
+        window: Side of a window.
+        types: Number of frame types.
+    """
+
+    def __init__(self, channels: int, depth: int, heads: int, window: int, types: int):
+        super().__init__()
+        half = channels // 2
+        inner = [conv(channels, half, 1), conv(half, half), conv(half, channels, 1)]
+        first, second, third = (adapted(layer, types) for layer in inner)
+        self.condition = Chain(adapted(conv(channels, channels), types))
+        self.bottleneck = Chain(first, nn.ReLU(), second, nn.ReLU(), third)
+        self.blocks = nn.ModuleList(
+            ConditionalSwinBlock(channels, heads, window, window // 2 * (index % 2), types) for index in range(depth)
+        )
+        self.merge = Chain(adapted(conv(2 * channels, channels, 1), types))
+
+    def forward(self, x: Tensor, condition: Tensor, frame_type: Tensor) -> Tensor:
+        condition = self.condition(condition, frame_type)
+        condition = condition + self.bottleneck(condition, frame_type)
+        both = torch.cat([x, condition]).permute(0, 2, 3, 1)
+        for block in self.blocks:
+            both = block(both, frame_type)
+        signal, condition = both.permute(0, 3, 1, 2).chunk(2)
+        return x + self.merge(torch.cat([signal, condition], 1), frame_type)
