@@ -32,7 +32,7 @@ codec() { echo "$LVC_RUNS/dcvc_tcm-tiny-mse-$1/codec.safetensors"; }
 two_points() {
     run python train.py model=intra_cheng2020 schedule=intra_short loss.lmbda="$1" "${quick[@]}"
     run python train.py model=dcvc_tcm schedule=tcm_short loss.lmbda="$2" model.intra.weights="$(intra "$1")" \
-        "${quick[@]}"
+        model.flow.pretrained=true "${quick[@]}"
     run python train.py model=intra_cheng2020 schedule=intra_short loss.lmbda="$3" init_from="$(intra "$1")" \
         schedule.all.steps=200 schedule.all.lr=5e-4 "${quick[@]}"
     run python train.py model=dcvc_tcm schedule=tcm_short loss.lmbda="$4" init_from="$(codec "$2")" \

@@ -185,20 +185,26 @@ def load_parts(codec: VideoCodec, path: Path | str, parts: Sequence[str] = ()) -
     return loaded
 
 
-def load_starting_weights(codec: VideoCodec, config: Any) -> dict[str, str]:
+def load_starting_weights(codec: VideoCodec, config: Any, trained_flow: bool = False) -> dict[str, str]:
     """Load what ``model.weights``, ``model.intra.weights``, ``model.flow.weights`` and ``model.flow.pretrained`` name.
+
+    Args:
+        codec: The codec.
+        config: Its configuration.
+        trained_flow: The codec has a flow network that was trained further than the package's; it stays.
 
     Returns:
         The digest of every export that was loaded, by its option, for the provenance of what becomes of it.
     """
     loaded = {}
     flow = getattr(config, "flow", None)
+    pretrained = getattr(flow, "pretrained", False) and not trained_flow
     for option, path, parts in (
         ("model.weights", getattr(config, "weights", None), ()),
         ("model.intra.weights", getattr(getattr(config, "intra", None), "weights", None), ("intra",)),
         ("model.band_weights", getattr(config, "band_weights", None), ("lowpass", "highpass")),
         ("model.flow.weights", getattr(flow, "weights", None), ("flow",)),
-        ("model.flow.pretrained", shipped_flow(flow.widths) if getattr(flow, "pretrained", False) else None, ("flow",)),
+        ("model.flow.pretrained", shipped_flow(flow.widths) if pretrained else None, ("flow",)),
     ):
         if path:
             load_parts(codec, path, parts)

@@ -18,7 +18,7 @@ from lvc.training.atomic import full_disk_said, replacing
 from lvc.training.base import StageBase
 from lvc.training.batches import StageBatches, process_batch, stage_batches
 from lvc.training.distributed import placement, together
-from lvc.training.export import load_export, load_parts, load_starting_weights, save_export
+from lvc.training.export import load_export, load_parts, load_starting_weights, read_export, save_export
 from lvc.training.histograms import Histograms
 from lvc.training.interrupt import Interrupt
 from lvc.training.loggers import build_loggers, close
@@ -186,10 +186,12 @@ class Run:
             self.codec.load_state_dict(trained.codec.state_dict())
             self.provenance["started_from"] = trained.info["provenance"].get("started_from", {})
             return
-        if self.config.init_from:
-            load_parts(self.codec, self.config.init_from)
+        loaded, started = [], {}
+        if path := self.config.init_from:
+            loaded, started = load_parts(self.codec, path), {"init_from": read_export(path)[1]}
         # after it, so that a rate point that starts from its neighbour's export still gets an intra codec of its own
-        self.provenance["started_from"] = load_starting_weights(self.codec, self.config.model)
+        started |= load_starting_weights(self.codec, self.config.model, trained_flow="flow" in loaded)
+        self.provenance["started_from"] = started
         self._note_untrained_intra()
 
     def _note_untrained_intra(self) -> None:
