@@ -1,6 +1,7 @@
 """What is measured of a clip, and what it is left out for."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import imagehash
@@ -46,7 +47,7 @@ def measure(clip: Clip) -> Measures:
     size = (WIDTH, max(round(height * WIDTH / width), 16))
     luma = [cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY) for frame in clip.frames]
     small = [cv2.resize(y, size, interpolation=cv2.INTER_AREA) for y in luma]
-    differences = [float(cv2.absdiff(a, b).mean()) for a, b in zip(small, small[1:], strict=False)]
+    differences = [float(cv2.absdiff(a, b).mean()) for a, b in pairwise(small)]
     mean = float(np.mean(differences))
     steps = np.diff([frame.seconds for frame in clip.frames])
     figures = {
