@@ -252,7 +252,7 @@ def test_mistakes_are_answered_in_one_line(words, said, kinds, tmp_path, capsys)
 
 
 def test_other_options_are_refused_where_a_set_lies(built, kinds):
-    with pytest.raises(UserError, match="frames: is 4, and .* was begun with 8"):
+    with pytest.raises(UserError, match=r"frames: is 4, and .* was begun with 8"):
         build(options(kinds, built.out, frames=4))
 
 
