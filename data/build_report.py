@@ -102,7 +102,7 @@ def _histogram(clips: list[dict], key: str, label: str, threshold: float) -> str
         axes.hist(shown, bins, stacked=True, label=names, color=colours)
         axes.axvline(threshold, color="#555555", linewidth=1, linestyle="--", label="least kept")
         axes.set(xlabel=label, ylabel="clips")
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="upper right")
         return svg(figure)
 
 

@@ -32,28 +32,29 @@ class CutDetector:
         self._detector = AdaptiveDetector(
             adaptive_threshold=ratio, min_content_val=change, min_scene_len=0, window_width=LOOKAHEAD
         )
-        self._last: np.ndarray | None = None
-        self._count = -LOOKAHEAD
+        self._recent: deque[np.ndarray] = deque(maxlen=LOOKAHEAD + 1)
+        self._next = -LOOKAHEAD
 
     def feed(self, image: np.ndarray) -> set[int]:
         """Cuts that are certain now: numbers of the frames behind them, at least ``LOOKAHEAD`` before this one."""
         height = max(round(image.shape[0] * WIDTH / image.shape[1]), 8)
         small = cv2.resize(image, (WIDTH, height), interpolation=cv2.INTER_AREA)
-        small = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-        # The detector judges no frame that has fewer others on either side: the first and the last are repeated.
-        repeats = LOOKAHEAD if self._last is None else 0
-        self._last = small
-        return self._give(repeats + 1)
+        self._recent.append(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+        if len(self._recent) <= LOOKAHEAD:
+            return set()
+        if self._next < 0:  # the detector judges no frame that has fewer others on either side: mirror the ends
+            return self._give([*reversed(self._recent), *list(self._recent)[1:]])
+        return self._give([self._recent[-1]])
 
     def finish(self) -> set[int]:
         """Cuts among the last frames."""
-        return self._give(LOOKAHEAD) if self._last is not None else set()
+        return self._give(list(self._recent)[-2::-1]) if self._next > 0 else set()
 
-    def _give(self, times: int) -> set[int]:
+    def _give(self, images: list[np.ndarray]) -> set[int]:
         cuts = set()
-        for _ in range(times):
-            cuts |= set(self._detector.process_frame(self._count, self._last))
-            self._count += 1
+        for image in images:
+            cuts |= set(self._detector.process_frame(self._next, image))
+            self._next += 1
         return cuts
 
 

@@ -91,7 +91,8 @@ def frames_of(built, source, first=0):
 
 
 def psnr(a, b):
-    return 10 * np.log10(255**2 / np.mean((a.astype(float) - b.astype(float)) ** 2))
+    error = np.mean((a.astype(float) - b.astype(float)) ** 2)
+    return 10 * np.log10(255**2 / max(error, 1e-9))
 
 
 def scaled(frames, width, height):
