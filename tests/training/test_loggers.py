@@ -8,7 +8,6 @@ from lvc.config.model import ModelConfig
 from lvc.models.build import build_codec
 from lvc.training.export import read_export, save_export
 from lvc.training.run import train
-
 from tests.wandb_files import history, read_table, records_of
 
 from .conftest import TINY
