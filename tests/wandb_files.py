@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 
 
 def messages(content):
@@ -20,11 +21,16 @@ def messages(content):
 
 
 def records_of(folder):
-    """Every record of the one offline run below ``folder``."""
+    """Every record of the one offline run below ``folder``, once the run's end has reached the disk."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
-    return [Record.FromString(message) for message in messages(path.read_bytes())]
+    end = time.monotonic() + 60
+    while True:
+        records = [Record.FromString(message) for message in messages(path.read_bytes())]
+        if any(r.WhichOneof("record_type") == "exit" for r in records) or time.monotonic() > end:
+            return records
+        time.sleep(0.1)
 
 
 def history(records):
