@@ -7,24 +7,31 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import torch
 
 from lvc.config.contract import build
 from lvc.config.model import MODELS, ModelConfig
+from lvc.config.parts import LowDelayConfig
 
 
 def arguments(description: str, repeats: int = 5, model: bool = False) -> argparse.ArgumentParser:
     """Arguments every benchmark takes, and which P-frame codec it builds, if it does."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     if model:
-        inter = [name for name, contract in MODELS.items() if "frame" in contract.PARTS]
-        parser.add_argument("--model", choices=inter, default="dcvc_tcm", help="full-size codec with fresh weights")
+        parser.add_argument("--model", choices=p_frame_codecs(), default="dcvc_tcm", help="full-size codec to build")
     parser.add_argument("--repeats", type=int, default=repeats, help="timed repeats after one warm-up")
     parser.add_argument("--threads", type=int, default=None, help="CPU threads (torch's default)")
     parser.add_argument("--out", type=Path, default=None, help="write the results as JSON")
     return parser
+
+
+def p_frame_codecs() -> list[str]:
+    """Models whose frames refer to the one before."""
+    types = {name: {field.name: field.type for field in fields(contract)} for name, contract in MODELS.items()}
+    return [n for n in MODELS if "frame" in MODELS[n].PARTS and types[n].get("structure") is LowDelayConfig]
 
 
 def full_size(model: str) -> torch.nn.Module:
