@@ -35,10 +35,11 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(rows, indent=2))
         return
-    print(f"{'model':<18}{'size':<6}{'parameters':>12}{'intra codec':>13}  parts, what it is")
+    width = max(len(row["model"]) for row in rows) + 2
+    print(f"{'model':<{width}}{'size':<6}{'parameters':>12}{'intra codec':>13}  parts, what it is")
     for row in rows:
         parts = " ".join(row["parts"])
         print(
-            f"{row['model']:<18}{row['size']:<6}{row['parameters']:>12,}{row['intra_parameters']:>13,}  "
+            f"{row['model']:<{width}}{row['size']:<6}{row['parameters']:>12,}{row['intra_parameters']:>13,}  "
             f"[{parts}] {row['what']}"
         )
