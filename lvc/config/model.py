@@ -14,6 +14,7 @@ from pydantic import Field
 from lvc.config.b_canf import BCANFConfig
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.config.intra import INTRA_CODECS
+from lvc.config.maskcrt_b import MaskCRTBConfig
 from lvc.config.mastc_vc import MASTCVCConfig
 from lvc.config.pmctf_l import PMCTFLConfig
 from lvc.config.pwave import PWaveConfig
@@ -24,6 +25,7 @@ MODELS: dict[str, type] = {
     "b_canf": BCANFConfig,
     "dcvc_tcm": DCVCTCMConfig,
     "ssnvc": SSNVCConfig,
+    "maskcrt_b": MaskCRTBConfig,
     "mastc_vc": MASTCVCConfig,
     "pwave": PWaveConfig,
     "pmctf_l": PMCTFLConfig,
