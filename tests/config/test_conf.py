@@ -100,7 +100,7 @@ def test_every_group_is_offered():
 def test_a_model_brings_its_schedule_and_its_loss(model):
     run = run_of(f"model={model}")
     assert run.schedule.name == SCHEDULES[model][0]
-    lmbdas = {"pwave": 195.075, "maskcrt_b": 845.3, **dict.fromkeys(INTRA, 1626)}
+    lmbdas = {"pwave": 195.075, "pmctf_l": 195.075, "maskcrt_b": 845.3, **dict.fromkeys(INTRA, 1626)}
     assert run.loss.lmbda == lmbdas.get(model, 1024)
 
 
