@@ -38,7 +38,7 @@ docs: $(INSTALLED)
 	$(BIN)/python -m lvc.config.reference > docs/configuration.md
 
 benchmarks: $(INSTALLED)
-	for name in startup range_coding decode train_step train_memory loading; do \
+	for name in startup range_coding decode train_step train_memory loading scenes flow; do \
 		$(BIN)/python -W ignore benchmarks/$$name.py --out benchmarks/results/$$name.json || exit 1; done
 
 clean:
