@@ -47,9 +47,9 @@ def test_a_file_that_changed_meanwhile_is_begun_anew(tmp_path):
 
 def test_what_cannot_be_downloaded(tmp_path):
     with serving({"page.html": b"<html>"}) as (address, asked):
-        with pytest.raises(DownloadError, match=r"page.html: is a web page, not a file"):
+        with pytest.raises(DownloadError, match=r"page\.html: is a web page, not a file"):
             download(f"{address}/page.html", tmp_path / "a.mp4", pause=0)
-        with pytest.raises(DownloadError, match=r"none.mp4: the server answers 404"):
+        with pytest.raises(DownloadError, match=r"none\.mp4: the server answers 404"):
             download(f"{address}/none.mp4", tmp_path / "a.mp4", pause=0)
         assert len(asked) == 2
     with pytest.raises(DownloadError, match="cannot be downloaded"):

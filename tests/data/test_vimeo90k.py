@@ -79,7 +79,7 @@ def test_wrong_archives(archive, tmp_path):
         prepare(options(tmp_path, archive=str(archive), sha256="0" * 64))
     other = tmp_path / "other.zip"
     other.write_bytes(archive.read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"archive.json"):
+    with pytest.raises(UserError, match=r"archive\.json"):
         prepare(options(tmp_path, archive=str(other)))
     with pytest.raises(UserError, match=r"other\.zip: damaged archive"):
         prepare(options(tmp_path / "new", archive=str(other)))
