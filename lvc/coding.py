@@ -13,6 +13,7 @@ from lvc.bitstream.container import Header, open_bitstream, write_end, write_hea
 from lvc.bitstream.packet import cut
 from lvc.codec import EncodedFrame, Rate
 from lvc.errors import BitstreamError, UserError
+from lvc.structures.mctf import without_levels
 from lvc.training.export import Export
 
 
@@ -74,13 +75,16 @@ def encode_video(
         part.unlink(missing_ok=True)
 
 
-def decode_video(source: Path | str, export: Export, spatial_level: int | None = None) -> Iterator[Tensor]:
+def decode_video(
+    source: Path | str, export: Export, spatial_level: int | None = None, temporal_level: int | None = None
+) -> Iterator[Tensor]:
     """Decode a file frame by frame to ``(1, 3, H, W)`` RGB in [0, 1].
 
     Args:
         source: The bitstream.
         export: The codec.
         spatial_level: How often the picture is halved, where packets have layers; ``None`` for the largest there is.
+        temporal_level: How often the frame rate is halved, where frames have levels; ``None`` for the highest there is.
 
     Raises:
         UserError: For a level that the stream does not have.
@@ -96,6 +100,7 @@ def decode_video(source: Path | str, export: Export, spatial_level: int | None =
         layers = _layers(header, export.codec.spatial_levels + 1, spatial_level)
         if layers < header.layers:
             packets = (cut(packet, header.layers - layers) for packet in packets)
+        packets = without_levels(packets, temporal_levels(header, temporal_level))
         threads, build = torch.get_num_threads(), _build(export.codec)
         torch.set_num_threads(header.threads)
         try:
@@ -107,13 +112,16 @@ def decode_video(source: Path | str, export: Export, spatial_level: int | None =
             torch.set_num_threads(threads)
 
 
-def cut_video(source: Path | str, target: Path | str, spatial_level: int) -> None:
-    """Copy a bitstream without the layers that a smaller picture needs not; no network runs.
+def cut_video(
+    source: Path | str, target: Path | str, spatial_level: int = 0, temporal_level: int | None = None
+) -> None:
+    """Copy a bitstream without what a smaller picture or a lower frame rate needs not; no network runs.
 
     Args:
         source: The bitstream.
         target: Where the smaller one goes, complete or not at all.
         spatial_level: How often the picture is halved, from what ``source`` holds.
+        temporal_level: How often the frame rate is halved from the full one; ``None`` leaves it.
 
     Raises:
         UserError: For a level that the stream does not have, or a path that cannot be written.
@@ -123,10 +131,13 @@ def cut_video(source: Path | str, target: Path | str, spatial_level: int) -> Non
     try:
         with open_bitstream(source) as (header, packets), part.open("wb") as file:
             layers = _layers(header, header.layers, spatial_level)
-            write_header(file, replace(header, layers=layers))
+            levels = temporal_levels(header, temporal_level)
+            structure = header.structure | ({"temporal_level": levels} if levels else {})
+            fps = header.fps / 2 ** (levels - header.structure.get("temporal_level", 0))
+            write_header(file, replace(header, layers=layers, structure=structure, fps=fps))
             count = 0
-            for packet in packets:
-                write_packet(file, cut(packet, header.layers - layers))
+            for packet in without_levels(packets, levels):
+                write_packet(file, cut(packet, header.layers - layers) if layers < header.layers else packet)
                 count += 1
             write_end(file, count)
         os.replace(part, target)
@@ -134,6 +145,22 @@ def cut_video(source: Path | str, target: Path | str, spatial_level: int) -> Non
         raise UserError(f"{target}: cannot be written ({error.strerror})") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def temporal_levels(header: Header, level: int | None) -> int:
+    """How often the frame rate is halved for a temporal level, ``None`` for what the stream holds.
+
+    Raises:
+        UserError: For a level that the stream does not have.
+    """
+    fewest = header.structure.get("temporal_level", 0)
+    most = header.structure["gop"].bit_length() - 1 if header.structure["name"] == "mctf" else 0
+    if level is None:
+        return fewest
+    if not fewest <= level <= most:
+        have = f"levels {fewest} to {most}" if most > fewest else "a single one"
+        raise UserError(f"temporal level {level}: the stream has {have}")
+    return level
 
 
 def _layers(header: Header, largest: int, spatial_level: int | None) -> int:

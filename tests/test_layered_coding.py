@@ -9,7 +9,7 @@ from lvc.bitstream.container import file_header
 from lvc.coding import cut_video, decode_video, encode_video
 from lvc.errors import UserError
 from lvc.training.export import load_export, save_export
-from tests.conftest import moving_clip, tiny_pwave, tiny_pwave_config
+from tests.conftest import moving_clip, tiny_pmctf, tiny_pmctf_config, tiny_pwave, tiny_pwave_config
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +57,20 @@ def test_what_a_codec_does_not_have_is_refused(export, tiny_export, tmp_path):
     with pytest.raises(UserError, match="spatial level 1: the stream has a single one"):
         cut_video(tmp_path / "a.lvc", tmp_path / "b.lvc", 1)
     assert [path.name for path in tmp_path.iterdir()] == ["a.lvc"]
+
+
+def test_a_video_of_temporal_levels_is_cut_to_fewer_frames(tmp_path):
+    export = save_export(tmp_path / "pmctf.safetensors", tiny_pmctf(), tiny_pmctf_config(), {})
+    clip = moving_clip(3, 64, 64)
+    list(encode_video(load_export(export), clip.unbind(1), tmp_path / "a.lvc", Fraction(30)))
+    cut_video(tmp_path / "a.lvc", tmp_path / "b.lvc", 2, 1)
+    header = file_header(tmp_path / "b.lvc")
+    assert (header.fps, header.structure["temporal_level"], header.layers) == (15, 1, 3)
+    fewer = list(decode_video(tmp_path / "b.lvc", load_export(export)))
+    same = list(decode_video(tmp_path / "a.lvc", load_export(export), 2, 1))
+    assert [frame.shape for frame in fewer] == [(1, 3, 16, 16)] * 2
+    assert all(torch.equal(a, b) for a, b in zip(fewer, same, strict=True))
+    with pytest.raises(UserError, match="temporal level 3: the stream has levels 0 to 2"):
+        next(decode_video(tmp_path / "a.lvc", load_export(export), temporal_level=3))
+    with pytest.raises(UserError, match="temporal level 0: the stream has levels 1 to 2"):
+        cut_video(tmp_path / "b.lvc", tmp_path / "c.lvc", 0, 0)

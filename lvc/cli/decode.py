@@ -16,6 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="OUT", type=Path, help=".mkv, .mp4, .y4m or a folder for PNG frames")
     parser.add_argument("--model", metavar="EXPORT", type=Path, default=None, help="export that encoded it")
     parser.add_argument("--spatial-level", type=int, default=None, help="halve the picture so often (layered streams)")
+    parser.add_argument(
+        "--temporal-level", type=int, default=None, help="halve the frame rate so often (temporal levels)"
+    )
     parser.add_argument("--device", default="cpu", help="device to compute on; the kind that encoded")
 
 
@@ -23,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
     """Decode and print a line of figures."""
     from lvc.bitstream.container import file_header
     from lvc.cli.exports import find
-    from lvc.coding import decode_video
+    from lvc.coding import decode_video, temporal_levels
     from lvc.datasets.frames import to_bytes
     from lvc.datasets.video import VideoWriter
     from lvc.errors import BitstreamError
@@ -32,17 +35,19 @@ def run(options: argparse.Namespace) -> None:
     header = file_header(options.source)
     path = options.model or find(header.digest, options.source)
     export = load_export(path, options.device)
-    frames = decode_video(options.source, export, options.spatial_level)
+    levels = temporal_levels(header, options.temporal_level)
+    fps = header.fps / 2 ** (levels - header.structure.get("temporal_level", 0))
+    frames = decode_video(options.source, export, options.spatial_level, levels)
     first = next(frames)
     height, width = first.shape[-2:]
     count, damage = 0, None
-    with VideoWriter(options.target, (height, width), header.fps, header.colour) as writer:
+    with VideoWriter(options.target, (height, width), fps, header.colour) as writer:
         try:
             for frame in chain([first], frames):
                 writer.write(to_bytes(frame))
                 count += 1
         except BitstreamError as error:
             damage = error
-    print(f"{options.target}: {count} frames {width}x{height} at {float(header.fps):g} fps")
+    print(f"{options.target}: {count} frames {width}x{height} at {float(fps):g} fps")
     if damage:
         raise BitstreamError(f"{damage}; the {count} frames that can be decoded are in {options.target}")

@@ -262,6 +262,9 @@ def _shapes(band: Band) -> list[tuple[int, ...]]:
 
 def without_levels(packets: Iterable[Packet], levels: int) -> Iterator[Packet]:
     """Packets of every ``2^levels``-th frame: without the high-pass frames of the finest levels."""
+    if not levels:
+        yield from packets
+        return
     start = 0
     for packet in packets:
         start = packet.index if packet.kind == "L" else start

@@ -22,6 +22,7 @@ SCHEDULES = {
     "mastc_vc": ["mastc_2stage", "mastc_short"],
     "pwave": ["pwave", "pwave_short"],
     "spynet": ["flow_pretrain", "flow_pretrain_cpu"],
+    "pmctf_l": ["mctf_8stage", "mctf_short"],
     **{name: ["intra", "intra_short"] for name in INTRA},
 }
 LOSSES = {
@@ -31,14 +32,22 @@ LOSSES = {
     "mastc_vc": ["mse", "ms_ssim"],
     "pwave": ["pwave"],
     "spynet": ["mse"],
+    "pmctf_l": ["pmctf_l"],
     **{name: ["intra_mse", "intra_ms_ssim"] for name in INTRA},
 }
 DATASETS = ["folder", "vimeo90k", "synthetic"]
+# its last stages train on 16 frames
+LONG = {"synthetic": ["dataset.clip_frames=16"], "vimeo90k": ["schedule.stop_after=gop_4"], "folder": []}
 
 
 @cache
 def run_of(*overrides: str) -> RunConfig:
     return build_run(compose("train", overrides))
+
+
+def model_of(name: str):
+    """A model as it is composed by default."""
+    return run_of(f"model={name}", *(LONG["synthetic"] if name == "pmctf_l" else [])).model
 
 
 def combinations():
@@ -53,7 +62,7 @@ def combinations():
 def test_combinations_of_choices(model, size, schedule, loss, dataset):
     crop = ["schedule.all.crop=192"] if "short" in schedule and "ssim" in loss else []
     choice = [f"model={model}", f"size={size}", f"schedule={schedule}", f"loss={loss}", f"dataset={dataset}"]
-    run = run_of(*choice, *crop)
+    run = run_of(*choice, *crop, *(LONG[dataset] if model == "pmctf_l" else []))
     assert (run.model.name, run.model.size, run.size) == (model, size, size)
     assert (run.schedule.name, run.dataset.name) == (schedule, dataset)
     assert run.loss.lmbda in run.loss.choices
@@ -92,7 +101,7 @@ def test_a_model_brings_its_schedule_and_its_loss(model):
     assert run.loss.lmbda == (195.075 if model == "pwave" else 1626 if model in INTRA else 1024)
 
 
-@pytest.mark.parametrize("model", [m for m in SCHEDULES if m not in (*INTRA, "pwave")])
+@pytest.mark.parametrize("model", [m for m in SCHEDULES if m not in (*INTRA, "pwave", "pmctf_l")])
 @pytest.mark.parametrize("intra", choices("model/intra"))
 def test_tiny_is_the_same_model_with_fewer_channels_over_any_intra_codec(model, intra):
     tiny = run_of(f"model={model}", f"model/intra={intra}", "size=tiny").model
@@ -113,7 +122,7 @@ def test_every_field_of_the_contract_can_be_overridden_without_a_plus():
         assert set(data["dataset"]) == set(data["validation"]) == {f.name for f in fields(contract)}
     for model in list(SCHEDULES):
         data = compose("train", [f"model={model}"])
-        assert set(data["model"]) == {f.name for f in fields(run_of(f"model={model}").model)}
+        assert set(data["model"]) == {f.name for f in fields(model_of(model))}
     assert set(composed) | {"validation"} == {f.name for f in fields(RunConfig)}
 
 
@@ -123,7 +132,7 @@ def test_yaml_and_contract_have_the_same_defaults():
     assert run.logger == LoggerConfig()
     assert run.dataset == FolderConfig(name="folder", path=run.dataset.path)
     for model in list(SCHEDULES):
-        contract = run_of(f"model={model}").model
+        contract = model_of(model)
         assert contract == type(contract)(name=model)
     base = compose("train", ["+stage@schedule.stages.more=base"])["schedule"]["stages"]["more"]
     said = {"train", "epochs", "loss"}
