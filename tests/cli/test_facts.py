@@ -81,7 +81,7 @@ def test_summary_of_another_size_and_of_an_ablation(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["summary", "dcvc"], "model: 'dcvc' is not one of dcvc_tcm, intra_cheng2020"),
+        (["summary", "dcvc"], "model: 'dcvc' is not one of "),
         (["summary", "dcvc_tcm", "model.context=1"], "model.context: unknown option; did you mean 'contexts'?"),
         (["summary", "dcvc_tcm", "model.contexts=9"], "model.contexts: input should be less than or equal to 4"),
         (["summary", "dcvc_tcm", "--frame", "0x9"], "--frame: '0x9' is not WIDTHxHEIGHT"),
