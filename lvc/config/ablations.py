@@ -21,7 +21,7 @@ Made from `conf/experiment/` by `python -m lvc.config.ablations > docs/ablations
 Every row of a paper's ablation tables is an experiment, and a few options of the model that may be typed instead:
 
 ```
-python train.py experiment=ablation/2l1c loss.lmbda=1024
+python train.py experiment=dcvc_tcm_ablation/2l1c loss.lmbda=1024
 python train.py model=dcvc_tcm model.levels=2 model.contexts=1 loss.lmbda=1024
 python -m lvc summary dcvc_tcm model.levels=2 model.contexts=1
 ```
