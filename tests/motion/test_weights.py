@@ -58,7 +58,7 @@ def test_they_see_the_motion_of_scenes(widths, levels):
         found = errors_by_motion(estimate(network, frame[None], reference[None])[0], sample["flow"])
         errors.append(found["val/epe"])
         lengths.append(found["val/epe_zero"])
-    assert np.mean(errors) < 0.6 * np.mean(lengths)
+    assert np.mean(errors) < 0.7 * np.mean(lengths)
 
 
 def test_they_predict_real_frames_better_than_a_copy(clips):
