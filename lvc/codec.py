@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lvc.entropy.streams import SymbolStream
     from lvc.structures.hierarchical_b import HierarchicalB
     from lvc.structures.low_delay import LowDelay
+    from lvc.structures.motion_resolution import MotionResolution
 
 
 @dataclass(frozen=True)
@@ -106,11 +107,13 @@ class EncodedFrame:
         packet: The coded bytes.
         frame: ``(1, 3, H, W)`` the encoder's reconstruction, clamped to [0, 1] and cropped to the video's size.
         bits: Bits written, by stream name.
+        motion_factor: What the frame was made smaller by for its motion, where that is chosen per frame.
     """
 
     packet: Packet
     frame: Tensor
     bits: dict[str, float]
+    motion_factor: int | None = None
 
 
 class VideoCodec(nn.Module, ABC):
@@ -130,6 +133,13 @@ class VideoCodec(nn.Module, ABC):
     """Times that the decoded picture can be halved by leaving out the last layers of every packet."""
 
     structure: "LowDelay | HierarchicalB"
+
+    motion_variants: tuple[str, ...] = ()
+    """Ways to code motion at another resolution: those whose :class:`lvc.motion.resolution.MotionScale` a codec's
+    ``code_frame`` takes as ``scale``. Such a codec has :meth:`warped` too."""
+
+    motion_resolution: "MotionResolution | None" = None
+    """Chooses the resolution of every frame's motion, and tells a decoder; ``None`` for the frame's own."""
 
     kind_parts: dict[str, tuple[str, ...]]
     """The parts that code a frame of each kind."""

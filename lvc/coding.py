@@ -11,10 +11,12 @@ from torch import Tensor
 
 from lvc.bitstream.container import Header, open_bitstream, write_end, write_header, write_packet
 from lvc.bitstream.packet import cut
-from lvc.codec import EncodedFrame, Rate
+from lvc.codec import EncodedFrame, Rate, VideoCodec
+from lvc.config.motion_resolution import MotionResolutionConfig, check_variant
 from lvc.errors import BitstreamError, UserError
 from lvc.structures.mctf import without_levels
-from lvc.training.export import Export
+from lvc.structures.motion_resolution import MotionResolution, motion_resolution, of_header
+from lvc.training.export import Export, training_loss
 
 
 def encode_video(
@@ -25,6 +27,7 @@ def encode_video(
     colour: str = "bt601",
     intra_period: int | None = None,
     q: float | None = None,
+    resolution: MotionResolutionConfig | None = None,
 ) -> Iterator[EncodedFrame]:
     """Encode frames to ``target``; the file has its final name only when the last frame is in it.
 
@@ -36,13 +39,14 @@ def encode_video(
         colour: YUV matrix that RGB was made with.
         intra_period: Frames from one intra frame to the next; ``None`` takes the model's.
         q: Quality index of a variable-rate model, ``None`` for the middle one.
+        resolution: Resolution of motion; ``None`` takes the model's.
 
     Yields:
         Every encoded frame with the reconstruction a decoder will make. Nothing happens until it is iterated.
 
     Raises:
-        UserError: No frame at all, frames of unlike size, a quality that the model does not have, or a path that cannot
-            be written.
+        UserError: No frame at all, frames of unlike size, a quality or a resolution of motion that the model does not
+            have, or a path that cannot be written.
     """
     target = Path(target)
     if target.is_dir():
@@ -50,7 +54,10 @@ def encode_video(
     codec = export.codec
     if intra_period is not None:
         codec.structure = codec.structure.with_intra_period(intra_period)
+    if resolution is not None:
+        codec.motion_resolution = _resolution(export, resolution)
     q = _quality(export, q)
+    rate = _rate(codec, q, _lmbda(export))
     part = target.with_name(f".{target.name}.part")
     try:
         file = part.open("wb")
@@ -59,7 +66,7 @@ def encode_video(
     try:
         with file:
             count = 0
-            for encoded in codec.encode(_of_one_size(_on_device(frames, codec)), _rate(codec, q)):
+            for encoded in codec.encode(_of_one_size(_on_device(frames, codec)), rate):
                 if count == 0:
                     write_header(file, _header(export, encoded.frame, fps, colour, q))
                 write_packet(file, encoded.packet)
@@ -101,6 +108,7 @@ def decode_video(
         if layers < header.layers:
             packets = (cut(packet, header.layers - layers) for packet in packets)
         packets = without_levels(packets, temporal_levels(header, temporal_level))
+        export.codec.motion_resolution = of_header(header.structure, export.codec)
         threads, build = torch.get_num_threads(), _build(export.codec)
         torch.set_num_threads(header.threads)
         try:
@@ -188,8 +196,37 @@ def _quality(export: Export, q: float | None) -> float | None:
     return float(q)
 
 
-def _rate(codec: torch.nn.Module, q: float | None) -> Rate:
-    return Rate() if q is None else Rate(q=torch.tensor([q], device=next(codec.parameters()).device))
+def _resolution(export: Export, config: MotionResolutionConfig) -> MotionResolution | None:
+    """The choice among resolutions of motion that ``config`` asks for."""
+    variants = export.codec.motion_variants
+    if config.search != "none" and not variants:
+        raise UserError(f"motion_resolution: {export.config.name} has no motion that could be coded at another one")
+    check_variant(config, variants or (config.variant,))
+    return motion_resolution(config)
+
+
+def _lmbda(export: Export) -> float | None:
+    """Lambda that a choice among resolutions weighs MSE with: its own, or that of the export's training."""
+    choice = export.codec.motion_resolution
+    if choice is None or not choice.compares_costs or choice.lmbda is not None:
+        return None
+    loss = training_loss(export.info.get("provenance") or {})
+    instead = "give motion_resolution.lmbda, or search=ranked, which needs none"
+    if loss.get("lmbda") is None:
+        raise UserError(f"motion_resolution: {export.info['path']} does not say its lambda; {instead}")
+    if loss.get("metric", "mse") != "mse":
+        raise UserError(
+            f"motion_resolution: {export.info['path']} was not trained for MSE, which is compared; {instead}"
+        )
+    return loss["lmbda"]
+
+
+def _rate(codec: torch.nn.Module, q: float | None, lmbda: float | None = None) -> Rate:
+    device = next(codec.parameters()).device
+    one = {
+        name: torch.tensor([value], device=device) for name, value in (("q", q), ("lmbda", lmbda)) if value is not None
+    }
+    return Rate(**one)
 
 
 def _header(export: Export, frame: Tensor, fps: Fraction, colour: str, q: float | None) -> Header:
@@ -200,12 +237,17 @@ def _header(export: Export, frame: Tensor, fps: Fraction, colour: str, q: float 
         width=frame.shape[-1],
         fps=Fraction(fps),
         colour=colour,
-        structure=export.codec.structure.describe(),
+        structure=_structure(export.codec),
         q=q,
         layers=export.codec.spatial_levels + 1,
         threads=torch.get_num_threads(),
         build=_build(export.codec),
     )
+
+
+def _structure(codec: VideoCodec) -> dict[str, object]:
+    choice = codec.motion_resolution
+    return codec.structure.describe() | ({} if choice is None else {"motion_resolution": choice.describe()})
 
 
 def _build(codec: torch.nn.Module) -> str:

@@ -5,8 +5,13 @@ when it is complete.
 """
 
 import argparse
+from collections import Counter
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lvc.config.motion_resolution import MotionResolutionConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="EXPORT", type=Path, required=True, help="export of the codec")
     parser.add_argument("--intra-period", type=int, default=None, help="frames between intra frames (the model's)")
     parser.add_argument("--q", type=float, default=None, help="quality of a variable-rate codec (the middle one)")
+    parser.add_argument(
+        "--motion-resolution",
+        metavar="SEARCH",
+        choices=["none", "exhaustive", "by_level", "early_stop", "ranked"],
+        help="how each frame's motion finds its resolution: none, exhaustive, by_level, early_stop or ranked",
+    )
+    parser.add_argument(
+        "--motion-factors", metavar="S", type=int, nargs="+", help="what frames may be made smaller by (1 2 4 8)"
+    )
+    parser.add_argument("--lmbda", type=float, help="lambda of that choice (that of the export's training)")
     parser.add_argument("--frames", type=int, default=None, help="encode only the first so many frames")
     parser.add_argument("--matrix", choices=["bt601", "bt709"], default="bt601", help="YUV matrix of untagged files")
     parser.add_argument("--device", default="cpu", help="device to compute on; decode on the same kind")
@@ -39,11 +54,14 @@ def run(options: argparse.Namespace) -> None:
     export = load_export(options.model, options.device)
     frames = (to_tensor(frame) for frame in islice(reader, options.frames))
     info = reader.info
-    coded = encode_video(export, frames, options.target, info.fps, info.matrix, options.intra_period, options.q)
+    period, resolution = options.intra_period, _resolution(options)
+    coded = encode_video(export, frames, options.target, info.fps, info.matrix, period, options.q, resolution)
     bits: dict[str, float] = {}
+    factors: Counter[int | None] = Counter()
     count = 0
     for encoded in coded:
         count += 1
+        factors[encoded.motion_factor] += 1
         for name, value in encoded.bits.items():
             bits[name] = bits.get(name, 0) + value
     remember(export.info["digest"], options.model)
@@ -52,3 +70,21 @@ def run(options: argparse.Namespace) -> None:
     shares = ", ".join(f"{name} {100 * value / sum(bits.values()):.0f} %" for name, value in bits.items())
     print(f"{options.target}: {count} frames {info.width}x{info.height}, {size} bytes, {8 * size / pixels:.4f} bpp")
     print(f"  {shares}")
+    chosen = ", ".join(f"1/{factor} {factors[factor]}" for factor in sorted(filter(None, factors)))
+    if chosen:
+        print(f"  frames by resolution of their motion: {chosen}")
+
+
+def _resolution(options: argparse.Namespace) -> "MotionResolutionConfig | None":
+    """The resolution of motion that is asked for, ``None`` for the model's."""
+    from lvc.config.contract import build
+    from lvc.config.motion_resolution import MotionResolutionConfig
+    from lvc.errors import UserError
+
+    if options.motion_resolution is None:
+        for name, value in (("--motion-factors", options.motion_factors), ("--lmbda", options.lmbda)):
+            if value is not None:
+                raise UserError(f"{name}: needs --motion-resolution, such as exhaustive")
+        return None
+    given = {"search": options.motion_resolution, "factors": options.motion_factors, "lmbda": options.lmbda}
+    return build(MotionResolutionConfig, {k: v for k, v in given.items() if v is not None}, "motion_resolution")

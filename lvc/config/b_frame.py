@@ -6,6 +6,7 @@ from pydantic import Field
 
 from lvc.config.contract import contract
 from lvc.config.intra import IntraCheng2020Config, IntraConfig, check_intra
+from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.config.parts import EntropyConfig, HierarchicalBConfig, SpyNetConfig
 
 
@@ -51,6 +52,8 @@ class BFrameConfig:
     """Quantisation and likelihood."""
     structure: HierarchicalBConfig = HierarchicalBConfig()
     """Coding structure."""
+    motion_resolution: MotionResolutionConfig = MotionResolutionConfig()
+    """Resolution of motion while encoding."""
     intra: IntraConfig = IntraCheng2020Config(name="intra_cheng2020")
     """Codec of the intra frames."""
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from lvc.config.contract import ConfigError, contract
 from lvc.config.intra import IntraCheng2020Config, IntraConfig, check_intra
+from lvc.config.motion_resolution import MotionResolutionConfig, check_variant
 from lvc.config.parts import EntropyConfig, LowDelayConfig, SpyNetConfig
 
 
@@ -84,10 +85,13 @@ class DCVCTCMConfig:
     """Quantisation and likelihood."""
     structure: LowDelayConfig = LowDelayConfig()
     """Coding structure."""
+    motion_resolution: MotionResolutionConfig = MotionResolutionConfig()
+    """Resolution of motion while encoding."""
     intra: IntraConfig = IntraCheng2020Config(name="intra_cheng2020")
     """Codec of the intra frames."""
 
     def __post_init__(self):
         check_intra(self.intra, "rgb")
+        check_variant(self.motion_resolution, ("omra", "A"))
         if self.contexts > self.levels:
             raise ConfigError("contexts", f"{self.contexts} contexts need as many levels, and levels is {self.levels}")

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from lvc.config.contract import ConfigError, build, contract
 from lvc.config.data import DatasetConfig, colour_of
+from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.config.trainer import LoggerConfig
 
 
@@ -73,6 +74,8 @@ class EvaluateConfig:
     """Export files, as paths or globs; each entry's files are rate points."""
     qualities: tuple[float, ...] = ()
     """Quality indices at which variable-rate exports are coded, one rate point each; empty takes the middle one."""
+    motion_resolution: MotionResolutionConfig = MotionResolutionConfig()
+    """Resolution of motion while encoding, for every export; `search: none` leaves it to each."""
     labels: tuple[str, ...] = ()
     """A curve's name for each entry of `exports`; empty names curves by model and size."""
     dataset: DatasetConfig

@@ -56,6 +56,16 @@ def decode_symbols(decoder: RangeDecoder, index: np.ndarray, tables: CodingTable
     return symbols.reshape(index.shape)
 
 
+def encode_choice(encoder: RangeEncoder, option: int, count: int) -> None:
+    """Append one of ``count`` (2 or more) equally likely options."""
+    encoder.encode(option, Uniform(count))
+
+
+def decode_choice(decoder: RangeDecoder, count: int) -> int:
+    """Read back what :func:`encode_choice` wrote for the same ``count``."""
+    return int(decoder.decode(Uniform(count)))
+
+
 def _grouped(index: np.ndarray) -> tuple[np.ndarray, Iterator[tuple[int, slice]]]:
     """An order in which equal indices are neighbours, and each index with its slice of that order."""
     flat = index.reshape(-1)

@@ -1,5 +1,6 @@
 """Symbol streams: what a codec talks to, whether it is trained, estimated, encoding or decoding."""
 
+import math
 from abc import ABC, abstractmethod
 from typing import Literal
 
@@ -8,7 +9,15 @@ import torch
 from torch import Tensor
 
 from lvc.bitstream.packet import join_layers, split_layers
-from lvc.entropy.coder import LIMIT, RangeDecoder, RangeEncoder, decode_symbols, encode_symbols
+from lvc.entropy.coder import (
+    LIMIT,
+    RangeDecoder,
+    RangeEncoder,
+    decode_choice,
+    decode_symbols,
+    encode_choice,
+    encode_symbols,
+)
 from lvc.entropy.priors import Prior
 from lvc.errors import BitstreamError
 
@@ -39,6 +48,18 @@ class SymbolStream(ABC):
             False where the layer is missing: then a codec stops there.
         """
         return True
+
+    def choose(self, option: int | None, count: int) -> tuple[int, Tensor]:
+        """Tell a decoder which of ``count`` equally likely options was taken.
+
+        Args:
+            option: Its number, ``None`` when reading.
+            count: Number of options; nothing is written for a single one.
+
+        Returns:
+            The option, and its bits ``(1,)``: 0 where they were read.
+        """
+        return option, torch.tensor([math.log2(count)])
 
     @abstractmethod
     def code(self, name: str, y: Tensor | None, prior: Prior) -> tuple[Tensor, Tensor]:
@@ -94,11 +115,11 @@ class Write(SymbolStream):
 
     def __init__(self):
         super().__init__()
-        self._encoder = RangeEncoder()
+        self._encoder, self._counted = RangeEncoder(), 0.0
         self._layers: list[RangeEncoder] = []
 
     def layer(self) -> bool:
-        self._encoder = RangeEncoder()
+        self._encoder, self._counted = RangeEncoder(), 0.0
         self._layers.append(self._encoder)
         return True
 
@@ -107,10 +128,17 @@ class Write(SymbolStream):
         if len(symbols) != 1 or np.isnan(symbols.sum()):
             raise ValueError(f"stream '{name}': writing takes one latent without NaN, got shape {tuple(y.shape)}")
         symbols = symbols.astype(np.int32)
-        before = self._encoder.num_bits()
         encode_symbols(self._encoder, symbols, prior.index(), prior.model.tables)
-        written = torch.tensor([self._encoder.num_bits() - before], dtype=torch.float32)
-        return _decoded(symbols, prior), written
+        written = self._encoder.num_bits() - self._counted
+        self._counted += written
+        return _decoded(symbols, prior), torch.tensor([written], dtype=torch.float32)
+
+    def choose(self, option: int, count: int) -> tuple[int, Tensor]:
+        if count > 1:
+            encode_choice(self._encoder, option, count)
+        # the coder counts whole words, most of which belong to what follows
+        self._counted += math.log2(count)
+        return super().choose(option, count)
 
     def payload(self) -> bytes:
         """All that was written."""
@@ -156,6 +184,13 @@ class Read(SymbolStream):
         except AssertionError:  # how constriction says that the data cannot come from this model
             raise BitstreamError(_OUT_OF_STEP) from None
         return _decoded(symbols, prior), torch.zeros(1)
+
+    def choose(self, option: None, count: int) -> tuple[int, Tensor]:
+        if count == 1:
+            return 0, torch.zeros(1)
+        if self._decoder is None:
+            self._decoder = _decoder(self._payload)
+        return decode_choice(self._decoder, count), torch.zeros(1)
 
     def finish(self) -> None:
         """Check that the payload ended where the symbols did.

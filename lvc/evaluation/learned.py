@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lvc.coding import decode_video, encode_video
 from lvc.config.evaluate import ProtocolConfig
+from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.datasets.frames import to_tensor
 from lvc.evaluation.measure import Measurement, compare_frames
 from lvc.evaluation.sequences import Source
@@ -16,7 +17,13 @@ from lvc.training.export import Export, load_export
 
 
 def measure_learned(
-    path: Path, source: Source, protocol: ProtocolConfig, target: Path, device: str = "cpu", q: float | None = None
+    path: Path,
+    source: Source,
+    protocol: ProtocolConfig,
+    target: Path,
+    device: str = "cpu",
+    q: float | None = None,
+    resolution: MotionResolutionConfig | None = None,
 ) -> Measurement:
     """Encode a source to ``target``, decode it with a codec loaded anew, and measure what comes out.
 
@@ -29,8 +36,9 @@ def measure_learned(
         target: The bitstream's path.
         device: Where the networks run.
         q: Quality index of a variable-rate export.
+        resolution: Resolution of motion; ``None`` takes the export's.
     """
-    sent, stream_bits, encoding = _encode(load_export(path, device), source, protocol, target, q)
+    sent, stream_bits, encoding = _encode(load_export(path, device), source, protocol, target, q, resolution)
     fresh, wrong, decoding = load_export(path, device), [], Stopwatch()
 
     def checked() -> Iterator[Tensor]:
@@ -53,13 +61,18 @@ def measure_learned(
 
 
 def _encode(
-    export: Export, source: Source, protocol: ProtocolConfig, target: Path, q: float | None
+    export: Export,
+    source: Source,
+    protocol: ProtocolConfig,
+    target: Path,
+    q: float | None,
+    resolution: MotionResolutionConfig | None,
 ) -> tuple[dict[int, bytes], dict[str, float], float]:
     """Write the file; returns the reconstructions' digests by display index, bits by stream, and seconds."""
     reading, encoding = Stopwatch(), Stopwatch()
     frames = reading.over(to_tensor(frame) for frame in source.frames())
     sequence = source.sequence
-    coded = encode_video(export, frames, target, sequence.fps, sequence.matrix, protocol.intra_period, q)
+    coded = encode_video(export, frames, target, sequence.fps, sequence.matrix, protocol.intra_period, q, resolution)
     sent: dict[int, bytes] = {}
     stream_bits: dict[str, float] = {}
     for frame in encoding.over(coded):

@@ -69,12 +69,17 @@ def _learned(config: EvaluateConfig) -> list[System]:
     for number, entry in enumerate(config.exports):
         for path in _files(entry):
             model, facts, settings = _describe(path)
-            codec = config.labels[number] if config.labels else facts["name"]
+            codec = config.labels[number] if config.labels else _name(facts, config)
             _check_one_system(codec, path, model, seen)
             for q in _qualities(facts, config):
                 point = _point(facts, settings, q, {s.point for s in systems if s.codec == codec})
                 systems.append(_export(codec, point, path, facts, settings, q, config))
     return systems
+
+
+def _name(facts: dict[str, Any], config: EvaluateConfig) -> str:
+    search = config.motion_resolution.search
+    return facts["name"] if search == "none" else f"{facts['name']}-omra-{search}"
 
 
 def _qualities(facts: dict[str, Any], config: EvaluateConfig) -> tuple[float | None, ...]:
@@ -93,6 +98,9 @@ def _export(
 ) -> System:
     from lvc.evaluation.learned import measure_learned
 
+    resolution = None if config.motion_resolution.search == "none" else config.motion_resolution
+    if resolution is not None:
+        settings = {**settings, "motion_resolution": asdict(resolution)}
     return System(
         codec=codec,
         point=point,
@@ -100,7 +108,9 @@ def _export(
         settings=settings if q is None else {**settings, "q": q},
         facts={"export": facts, "device": config.device},
         suffix=".lvc",
-        measure=lambda source, target: measure_learned(path, source, config.protocol, target, config.device, q),
+        measure=lambda source, target: measure_learned(
+            path, source, config.protocol, target, config.device, q, resolution
+        ),
     )
 
 
@@ -121,30 +131,16 @@ def _files(entry: str) -> list[Path]:
 
 def _describe(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """An export's model configuration, facts about it, and what identifies it."""
-    from lvc.training.export import load_export
+    from lvc.training.export import load_export, training_loss
 
     export = load_export(path)
-    loss = _loss(export.info.get("provenance") or {})
+    loss = training_loss(export.info.get("provenance") or {})
     metric = loss.get("metric", "mse")
     name = "-".join([export.info["model"], export.info["size"]] + ([metric] if metric != "mse" else []))
     facts = {"name": name, "path": str(path), "lmbda": loss.get("lmbda"), "metric": metric}
     facts["qualities"] = export.codec.qualities
     settings = {"kind": "learned", "model": export.info["model"], "digest": export.info["digest"]}
     return asdict(export.config), facts, settings
-
-
-def _loss(provenance: dict[str, Any]) -> dict[str, Any]:
-    """The loss an export was trained with: the outermost mapping of its provenance that has a lambda.
-
-    A run's own loss lies further out than what its stages say in their place.
-    """
-    level = [provenance]
-    while level:
-        found = next((mapping for mapping in level if mapping.get("lmbda") is not None), None)
-        if found:
-            return found
-        level = [value for mapping in level for value in mapping.values() if isinstance(value, dict)]
-    return {}
 
 
 def _point(facts: dict[str, Any], settings: dict[str, Any], q: float | None, taken: set[str]) -> str:

@@ -16,12 +16,14 @@ from lvc.config.b_frame import BFrameConfig
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
 from lvc.layers.adaptation import adaptations, one_hot, without_adaptations
+from lvc.layers.padding import pad
 from lvc.motion.prediction import MotionPrediction
+from lvc.motion.resolution import FULL, MotionScale
 from lvc.motion.spynet import SpyNet
 from lvc.motion.synthesis import FrameSynthesis
 from lvc.motion.warp import warp
-from lvc.structures.frame import pad
 from lvc.structures.hierarchical_b import HierarchicalB
+from lvc.structures.motion_resolution import motion_resolution
 
 Pair = tuple[Tensor, Tensor]
 """Something for each of the two references."""
@@ -69,9 +71,13 @@ class BFrameCodec(VideoCodec):
     motion_stride: ClassVar[int] = 64
     """Frames whose motion is coded are padded to multiples of this, whatever their resolution."""
 
+    synthesis_stride: ClassVar[int] = 4
+    """Sides of the frames that synthesis takes are multiples of this."""
+
     motion: ConditionalCodec
     frame: ConditionalCodec
 
+    motion_variants = ("omra", "A", "B")
     _streams: ClassVar = ("motion_hyper", "motion", "frame_hyper", "frame")
     kind_streams: ClassVar = {"I": ("intra_hyper", "intra"), "P": _streams, "B": _streams, "b": _streams}
 
@@ -79,6 +85,7 @@ class BFrameCodec(VideoCodec):
         super().__init__()
         structure = config.structure
         self.structure = HierarchicalB(structure.gop, structure.intra_period, structure.tail)
+        self.motion_resolution = motion_resolution(config.motion_resolution)
         self.clamp_references, self.sort_references = config.clamp_references, config.sort_references
         self.normalise = config.normalise
         self.intra = intra
@@ -113,13 +120,16 @@ class BFrameCodec(VideoCodec):
         rate: Rate,
         size: tuple[int, int],
         motion_only: bool = False,
+        scale: MotionScale = FULL,
     ) -> FrameCoding:
-        """See :meth:`lvc.codec.VideoCodec.code_frame`."""
+        """See :meth:`lvc.codec.VideoCodec.code_frame`; motion is that of pictures at ``scale``."""
         if kind == "I":
             return self.intra.code_frame(kind, frame, None, stream, rate, size)
         references, order = self._references(state)
-        flows, bits, distortions = self.code_motion(kind, frame, references, stream)
-        prediction = self.synthesis(references, flows)
+        small = tuple(scale.reduce(reference) for reference in references)
+        seen = None if stream.reads else scale.reduce(frame)
+        flows, bits, distortions = self.code_motion(kind, seen, small, stream, scale)
+        flows, prediction = self.compensate(references, flows, scale)
         if torch.is_grad_enabled():  # stages may weigh it
             distortions["decoded_motion"] = _warping_error(frame, references, flows)
         decoded = prediction
@@ -133,6 +143,26 @@ class BFrameCodec(VideoCodec):
         state = {"frame": handed_on, "order": order}
         return FrameCoding(kind, decoded, bits, prediction, flows[0], state, distortions)
 
+    def compensate(self, references: Pair, flows: Pair, scale: MotionScale) -> tuple[Pair, Tensor]:
+        """Flows as :meth:`code_motion` gives them to flows at full size, and the prediction."""
+        size = references[0].shape[-2:]
+        large = tuple(scale.decoded(flow, size) for flow in flows)
+        if not scale.compensates_small:
+            return large, self.synthesis(references, large)
+        small = [scale.reduce(reference, self.synthesis_stride) for reference in references]
+        prediction = self.synthesis(small, [pad(flow, self.synthesis_stride) for flow in flows])
+        return large, scale.enlarge(prediction, size)
+
+    def warped(
+        self, kind: str, frame: Tensor, state: tuple[dict[str, Any], dict[str, Any]], scale: MotionScale
+    ) -> Tensor:
+        """Mean of both references as motion estimated at ``scale``, and not coded, warps them: ``(B, 3, H, W)``."""
+        references, _ = self._references(state)
+        small = [scale.reduce(picture, self.motion_stride) for picture in (frame, *references)]
+        flows = self.estimate(kind, small[0], (small[1], small[2]))
+        large = [scale.enlarge_flow(flow, frame.shape[-2:]) for flow in flows]
+        return sum(warp(r, f) for r, f in zip(references, large, strict=True)) / 2
+
     def code_signal(
         self, frame: Tensor | None, prediction: Tensor, flows: Pair, frame_type: Tensor, stream: SymbolStream
     ) -> SignalCoding:
@@ -140,7 +170,7 @@ class BFrameCodec(VideoCodec):
         return self.frame.code(frame, prediction, frame_type, stream)
 
     def code_motion(
-        self, kind: str, frame: Tensor | None, references: Pair, stream: SymbolStream
+        self, kind: str, frame: Tensor | None, references: Pair, stream: SymbolStream, scale: MotionScale = FULL
     ) -> tuple[Pair, dict[str, Tensor], dict[str, Tensor]]:
         """Estimate, predict and code motion, at the resolution of the frames given.
 
@@ -149,9 +179,11 @@ class BFrameCodec(VideoCodec):
             frame: ``(B, 3, h, w)`` of any size, ``None`` when reading.
             references: Two of the same size.
             stream: Where symbols go to or come from.
+            scale: How the frames given were made smaller: it may ask for larger flow to be coded.
 
         Returns:
-            Decoded flows ``(B, 2, h, w)`` to both references in pixels, bits by stream, and training distortions.
+            Decoded flows ``(B, 2, h, w)`` to both references in pixels (as large as ``scale`` asks for), bits by
+            stream, and training distortions.
         """
         height, width = references[0].shape[-2:]
         first, second = (pad(reference, self.motion_stride) for reference in references)
@@ -161,11 +193,12 @@ class BFrameCodec(VideoCodec):
         if not stream.reads:
             frame = pad(frame, self.motion_stride)
             flows = self.estimate(kind, frame, (first, second))
-            signal = torch.cat([flows[0], turn * flows[1]], 1)
+            signal = scale.coded(torch.cat([flows[0], turn * flows[1]], 1))
         predicted = self.predict(kind, (first, second))
-        condition = torch.cat([predicted[0], turn * predicted[1]], 1)
+        condition = scale.coded(torch.cat([predicted[0], turn * predicted[1]], 1))
         coding = self.motion.code(signal, condition, self._frame_type(kind), stream)
-        decoded = coding.signal[..., :height, :width]
+        times = scale.factor if scale.codes_large else 1
+        decoded = coding.signal[..., : times * height, : times * width]
         distortions = {}
         if torch.is_grad_enabled():
             end = None if coding.end is None else (coding.end[:, :2], turn * coding.end[:, 2:])

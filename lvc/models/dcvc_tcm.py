@@ -34,9 +34,11 @@ from lvc.layers.contexts import (
 from lvc.layers.conv import conv, full_precision, start_as_identity
 from lvc.layers.hyper import EntropyParameters, HyperDecoder, HyperEncoder, scales_and_means
 from lvc.motion.codec import MotionCodec
+from lvc.motion.resolution import FULL, MotionScale
 from lvc.motion.spynet import SpyNet
 from lvc.motion.warp import warp, warp_scales
 from lvc.structures.low_delay import LowDelay
+from lvc.structures.motion_resolution import motion_resolution
 
 
 class DCVCTCM(VideoCodec):
@@ -48,12 +50,14 @@ class DCVCTCM(VideoCodec):
     """
 
     stride = 64
+    motion_variants = ("omra", "A")
     kind_parts: ClassVar = {"I": ("intra",), "P": ("flow", "motion", "context", "frame")}
     kind_streams: ClassVar = {"I": ("intra_hyper", "intra"), "P": ("motion_hyper", "motion", "frame_hyper", "frame")}
 
     def __init__(self, config: DCVCTCMConfig, intra: VideoCodec):
         super().__init__()
         self.structure = LowDelay(config.structure.intra_period)
+        self.motion_resolution = motion_resolution(config.motion_resolution)
         self.intra = intra
         n, latent, hyper, extra = config.channels, config.latent_channels, config.hyper_channels, config.extra_blocks
         uses, bound = config.contexts_in, config.entropy.likelihood_bound
@@ -109,13 +113,15 @@ class DCVCTCM(VideoCodec):
         rate: Rate,
         size: tuple[int, int],
         motion_only: bool = False,
+        scale: MotionScale = FULL,
     ) -> FrameCoding:
-        """See :meth:`lvc.codec.VideoCodec.code_frame`."""
+        """See :meth:`lvc.codec.VideoCodec.code_frame`; motion is that of pictures at ``scale``."""
         if kind == "I":
             return self.intra.code_frame(kind, frame, state, stream, rate, size)
         reference = state["frame"]
-        flow = None if stream.reads else self.flow(frame, reference)
-        flow, bits = self.motion.code(flow, len(reference), size, stream)
+        flow = None if stream.reads else scale.coded(self.estimate(frame, reference, scale))
+        flow, bits = self.motion.code(flow, len(reference), scale.coded_size(size, self.stride), stream)
+        flow = scale.decoded(flow, size)
         prediction = warp(reference, flow)
         if motion_only:
             return FrameCoding(kind, prediction, bits, prediction, flow, {"frame": prediction.clamp(0, 1)})
@@ -128,6 +134,15 @@ class DCVCTCM(VideoCodec):
         if self.adapt_feature is not None:
             state["feature"] = feature
         return FrameCoding(kind, decoded, bits | frame_bits, prediction, flow, state)
+
+    def estimate(self, frame: Tensor, reference: Tensor, scale: MotionScale) -> Tensor:
+        """Flow from ``frame`` to ``reference``, seen and given at ``scale``."""
+        return self.flow(scale.reduce(frame, self.stride), scale.reduce(reference, self.stride))
+
+    def warped(self, kind: str, frame: Tensor, state: dict[str, Tensor], scale: MotionScale) -> Tensor:
+        """The reference as motion estimated at ``scale``, and not coded, warps it: ``(B, 3, H, W)``."""
+        reference = state["frame"]
+        return warp(reference, scale.enlarge_flow(self.estimate(frame, reference, scale), frame.shape[-2:]))
 
     def mine(self, state: dict[str, Tensor], flow: Tensor) -> list[Tensor]:
         """Temporal contexts from the propagated feature, or from the frame where there is none (Sec. III-B)."""

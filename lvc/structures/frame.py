@@ -4,12 +4,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from lvc.bitstream.packet import Packet
 from lvc.codec import EncodedFrame, FrameCoding, Rate, VideoCodec
 from lvc.entropy.streams import Estimate, Read, SymbolStream, Write
+from lvc.layers.padding import pad, padded_size
 
 
 def estimate_frame(
@@ -48,16 +48,26 @@ def estimate_frame(
 
 
 def write_frame(
-    codec: VideoCodec, kind: str, index: int, frame: Tensor, state: Any, rate: Rate
+    codec: VideoCodec, kind: str, index: int, frame: Tensor, state: Any, rate: Rate, distance: int = 1
 ) -> tuple[EncodedFrame, dict[str, Any]]:
-    """Code ``(1, 3, h, w)`` of any size to a packet; returns it and the state that later frames refer to."""
+    """Code ``(1, 3, h, w)`` of any size to a packet; returns it and the state that later frames refer to.
+
+    ``distance`` is that of its references, in frames.
+    """
     height, width = frame.shape[-2:]
-    padded, stream = pad(frame, codec.stride), Write()
-    coding = codec.code_frame(kind, padded, state, stream, rate, tuple(padded.shape[-2:]))
+    padded, factor = pad(frame, codec.stride), None
+    if kind != "I" and codec.motion_resolution is not None:
+        best = codec.motion_resolution.best(codec, kind, padded, state, rate, (height, width), distance)
+        coding, payload, factor = best.coding, best.payload, best.factor
+    else:
+        stream = Write()
+        coding = codec.code_frame(kind, padded, state, stream, rate, tuple(padded.shape[-2:]))
+        payload = stream.payload()
     encoded = EncodedFrame(
-        packet=Packet(kind, index, stream.payload()),
+        packet=Packet(kind, index, payload),
         frame=coding.frame[..., :height, :width].clamp(0, 1),
         bits={name: float(bits.sum()) for name, bits in coding.bits.items()},
+        motion_factor=factor,
     )
     return encoded, coding.state
 
@@ -74,7 +84,10 @@ def read_frame(
     """
     stream = Read(packet.payload)
     padded = padded_size(size, codec.stride)
-    coding = codec.code_frame(packet.kind, None, state, stream, rate, padded)
+    motion = {}
+    if packet.kind != "I" and codec.motion_resolution is not None:
+        motion["scale"] = codec.motion_resolution.read(stream)
+    coding = codec.code_frame(packet.kind, None, state, stream, rate, padded, **motion)
     stream.finish()
     scale = padded[0] // coding.frame.shape[-2]
     height, width = (-(-side // scale) for side in size)
@@ -84,14 +97,3 @@ def read_frame(
 def detached(state: dict[str, Any]) -> dict[str, Any]:
     """A frame's state without the gradient's way back into it."""
     return {name: value.detach() if isinstance(value, Tensor) else value for name, value in state.items()}
-
-
-def padded_size(size: tuple[int, int], stride: int) -> tuple[int, int]:
-    """``size`` rounded up to multiples of ``stride``."""
-    return -(-size[0] // stride) * stride, -(-size[1] // stride) * stride
-
-
-def pad(frame: Tensor, stride: int) -> Tensor:
-    """Extend ``(B, C, H, W)`` right and down to multiples of ``stride`` by replicating the border."""
-    height, width = padded_size(tuple(frame.shape[-2:]), stride)
-    return F.pad(frame, (0, width - frame.shape[-1], 0, height - frame.shape[-2]), mode="replicate")

@@ -147,7 +147,8 @@ class HierarchicalB:
 
         def code(step: Step, frame: Tensor) -> EncodedFrame:
             state = held.references(step.kind, step.index)
-            encoded, state = write_frame(codec, step.kind, step.index, frame, state, rate)
+            distance = step.index - step.references[0] if step.references else 0
+            encoded, state = write_frame(codec, step.kind, step.index, frame, state, rate, distance)
             held.add(step.index, state)
             held.shown()
             return encoded

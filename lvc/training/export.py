@@ -87,6 +87,20 @@ def write_export(path: Path, tensors: dict[str, Tensor], header: dict[str, Any])
     return path
 
 
+def training_loss(provenance: dict[str, Any]) -> dict[str, Any]:
+    """The loss an export was trained with: the outermost mapping of its provenance that has a lambda.
+
+    A run's own loss lies further out than what its stages say in their place.
+    """
+    level = [provenance]
+    while level:
+        found = next((mapping for mapping in level if mapping.get("lmbda") is not None), None)
+        if found:
+            return found
+        level = [value for mapping in level for value in mapping.values() if isinstance(value, dict)]
+    return {}
+
+
 def load_export(path: Path | str, device: str = "cpu", codec_only: bool = True) -> Export:
     """Load a codec, ready to code.
 

@@ -5,6 +5,7 @@ import torch
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
 from lvc.models.build import build_codec
+from tests.models.intra_codecs import loud
 
 ANF = {
     "channels": 12,
@@ -37,8 +38,8 @@ def tiny_codec(seed: int = 0, **changes):
     """The codec with weights of a fixed seed, large enough to code symbols other than 0."""
     torch.manual_seed(seed)
     codec = build_codec(tiny_config(**changes)).eval()
+    loud(codec.intra)
     with torch.no_grad():
-        codec.intra.g_a[-1].weight.mul_(8)
         for anf in (codec.motion, codec.frame):
             for analysis in anf.analysis:
                 analysis[-1].layer.weight.mul_(8)
@@ -47,5 +48,4 @@ def tiny_codec(seed: int = 0, **changes):
             last.bias[len(last.bias) // 2 :].fill_(3.0)
         for affine in codec.parts["adaptation"]:
             affine[2].weight.normal_(0, 0.1)
-        codec.intra.h_s[-1].bias[: codec.intra.channels].fill_(2.0)
     return codec

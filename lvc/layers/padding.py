@@ -1,0 +1,15 @@
+"""Padding to multiples of a stride."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def padded_size(size: tuple[int, int], stride: int) -> tuple[int, int]:
+    """``size`` rounded up to multiples of ``stride``."""
+    return -(-size[0] // stride) * stride, -(-size[1] // stride) * stride
+
+
+def pad(frame: Tensor, stride: int) -> Tensor:
+    """Extend ``(B, C, H, W)`` right and down to multiples of ``stride`` by replicating the border."""
+    height, width = padded_size(tuple(frame.shape[-2:]), stride)
+    return F.pad(frame, (0, width - frame.shape[-1], 0, height - frame.shape[-2]), mode="replicate")

@@ -1,0 +1,166 @@
+"""Which resolution each frame's motion is estimated and coded at: OMRA (arXiv 2402.12816), and cheaper searches.
+
+An encoder's decision per predicted frame; a decoder reads it, in ``log2`` of the number of factors bits. No codec is
+trained for it. The paper says that the factor is signalled, not how; that its distortion is a mean squared error in
+RGB, and here it is that of the frame as it is shown: clamped, without padding.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.config.contract import ConfigError, build
+from lvc.config.motion_resolution import MotionResolutionConfig, check_variant
+from lvc.entropy.streams import SymbolStream, Write
+from lvc.errors import BitstreamError
+from lvc.motion.resolution import MotionScale
+
+SMALLEST = 16
+"""Shortest side of a picture that motion is told from: one element of a motion latent."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A frame, coded with its motion at one resolution.
+
+    Attributes:
+        factor: What pictures were made smaller by.
+        coding: Its coding, with bits of a stream ``resolution``.
+        payload: What was written.
+        cost: Lambda times MSE plus bits per pixel; 0 where the search compares no costs.
+    """
+
+    factor: int
+    coding: FrameCoding
+    payload: bytes
+    cost: float = 0.0
+
+
+class MotionResolution:
+    """A choice among resolutions of motion.
+
+    Args:
+        config: Factors, search, variant and filter; ``search`` is not ``none``.
+
+    Attributes:
+        lmbda: Weight of the distortion, ``None`` for that of the rate point.
+        compares_costs: Whether the search needs it.
+    """
+
+    def __init__(self, config: MotionResolutionConfig):
+        self.factors, self.search = config.factors, config.search
+        self.scale = MotionScale(1, config.variant, config.filter)
+        self.lmbda = config.lmbda
+        self.compares_costs = self.search != "ranked" and len(self.factors) > 1
+        self._said = False
+
+    def describe(self) -> dict[str, Any]:
+        """What a decoder has to know, as a bitstream's header says it."""
+        return {"factors": list(self.factors), **{k: v for k, v in asdict(self.scale).items() if k != "factor"}}
+
+    def read(self, stream: SymbolStream) -> MotionScale:
+        """The resolution that the encoder chose."""
+        option, _ = stream.choose(None, len(self.factors))
+        return replace(self.scale, factor=self.factors[option])
+
+    def best(
+        self,
+        codec: VideoCodec,
+        kind: str,
+        frame: Tensor,
+        state: Any,
+        rate: Rate,
+        size: tuple[int, int],
+        distance: int,
+    ) -> Trial:
+        """Code a frame at the resolution that the search finds best.
+
+        Args:
+            codec: The codec; it is left as it was.
+            kind: The frame's kind.
+            frame: ``(1, 3, H, W)`` in [0, 1], padded to the codec's stride.
+            state: What it refers to.
+            rate: The rate point; its lambda weighs the distortion.
+            size: ``(h, w)`` before padding.
+            distance: Frames to the references.
+        """
+        scales = [replace(self.scale, factor=factor) for factor in self._allowed(size, distance)]
+        if self.search == "ranked" and len(scales) > 1:
+            shown = (..., slice(size[0]), slice(size[1]))
+            scales = [min(scales, key=lambda s: _mse(codec.warped(kind, frame, state, s)[shown], frame[shown]))]
+        trials = self._trials(codec, kind, frame, state, rate, size, scales)
+        return min(trials, key=lambda trial: trial.cost)
+
+    def _allowed(self, size: tuple[int, int], distance: int) -> list[int]:
+        """Factors that the frame is large enough for, and its temporal level is allowed."""
+        fit = [factor for factor in self.factors if min(size) >= SMALLEST * factor] or [self.factors[0]]
+        if len(fit) < len(self.factors) and not self._said:
+            self._said = True
+            left_out = ", ".join(str(factor) for factor in self.factors if factor not in fit)
+            log.warning("frames of %dx%d are too small for motion at 1/%s: left out", *reversed(size), left_out)
+        if self.search != "by_level":
+            return fit
+        return [factor for factor in fit if factor <= 2 * distance] or [fit[0]]
+
+    def _trials(
+        self,
+        codec: VideoCodec,
+        kind: str,
+        frame: Tensor,
+        state: Any,
+        rate: Rate,
+        size: tuple[int, int],
+        scales: list[MotionScale],
+    ) -> Iterator[Trial]:
+        """The frame coded at each resolution; ``early_stop`` ends after the first that costs more than one before."""
+        least = float("inf")
+        for scale in scales:
+            stream = Write()
+            _, bits = stream.choose(self.factors.index(scale.factor), len(self.factors))
+            coding = codec.code_frame(kind, frame, state, stream, rate, tuple(frame.shape[-2:]), scale=scale)
+            coding = replace(coding, bits={"resolution": bits, **coding.bits})
+            payload = stream.payload()
+            if len(scales) == 1:
+                yield Trial(scale.factor, coding, payload)
+                return
+            shown = (..., slice(size[0]), slice(size[1]))
+            error = _mse(coding.frame[shown].clamp(0, 1), frame[shown])
+            lmbda = float(rate.lmbda) if self.lmbda is None else self.lmbda
+            cost = lmbda * error + 8 * len(payload) / (size[0] * size[1])
+            yield Trial(scale.factor, coding, payload, cost)
+            if self.search == "early_stop" and cost > least:
+                return
+            least = min(least, cost)
+
+
+def motion_resolution(config: MotionResolutionConfig) -> MotionResolution | None:
+    """What a configuration asks for: a choice among resolutions, or the frame's own."""
+    return None if config.search == "none" else MotionResolution(config)
+
+
+def of_header(structure: dict[str, Any], codec: VideoCodec) -> MotionResolution | None:
+    """What a bitstream's header asks of a decoder; see :meth:`MotionResolution.describe`.
+
+    Raises:
+        BitstreamError: If it asks for what there is not, or what the codec does not know.
+    """
+    described = structure.get("motion_resolution")
+    if described is None:
+        return None
+    try:
+        config = build(MotionResolutionConfig, {"search": "exhaustive", **described}, "motion_resolution")
+        check_variant(config, codec.motion_variants)
+    except ConfigError as error:
+        raise BitstreamError(f"not decodable: {error}") from None
+    return MotionResolution(config)
+
+
+def _mse(one: Tensor, other: Tensor) -> float:
+    return float(torch.mean((one.float() - other.float()).square()))

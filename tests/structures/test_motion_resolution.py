@@ -1,0 +1,234 @@
+from fractions import Fraction
+
+import pytest
+import torch
+
+from lvc.codec import Rate
+from lvc.coding import decode_video, encode_video
+from lvc.config.contract import ConfigError, build
+from lvc.config.motion_resolution import MotionResolutionConfig
+from lvc.errors import BitstreamError, UserError
+from lvc.models.build import build_codec
+from lvc.motion.resolution import MotionScale
+from lvc.structures.motion_resolution import MotionResolution, of_header
+from lvc.training.export import load_export, save_export
+from tests.conftest import moving_clip, tiny_codec, tiny_config
+from tests.models import codec_b_canf, test_maskcrt_b
+
+CODECS = {
+    "dcvc_tcm": tiny_codec,
+    "b_canf": codec_b_canf.tiny_codec,
+    "maskcrt_b": test_maskcrt_b.tiny_codec,
+}
+RATE = Rate(lmbda=torch.tensor([1024.0]))
+
+
+def choice(search="exhaustive", **options):
+    return MotionResolution(MotionResolutionConfig(search=search, **options))
+
+
+def told_to_take(factors, **options):
+    """A choice that takes these factors, frame after frame."""
+    chosen, left = choice(**options), iter(factors)
+    chosen._allowed = lambda *_: [next(left)]
+    return chosen
+
+
+def decode(make, encoded, size, header):
+    other = make()
+    other.motion_resolution = of_header({"motion_resolution": header}, other)
+    return list(other.decode((e.packet for e in encoded), size, Rate()))
+
+
+@pytest.mark.parametrize("make", CODECS.values(), ids=CODECS)
+def test_factor_one_alone_is_the_codec_as_it_was(make):
+    clip = moving_clip(3, 72, 100)
+    plain, chosen = make(), make()
+    chosen.motion_resolution = choice(factors=(1,))
+    for a, b in zip(plain.encode(clip.unbind(1), Rate()), chosen.encode(clip.unbind(1), RATE), strict=True):
+        assert a.packet == b.packet and torch.equal(a.frame, b.frame)
+        assert b.bits.pop("resolution", 0) == 0 and a.bits == b.bits
+
+
+@pytest.mark.parametrize("make", CODECS.values(), ids=CODECS)
+def test_frames_of_any_mixture_are_decoded_as_they_were_coded(make):
+    codec, clip = make(), moving_clip(5, 128, 140)
+    codec.motion_resolution = told_to_take([4, 1, 8, 2])
+    encoded = list(codec.encode(clip.unbind(1), RATE))
+    decoded = decode(make, encoded, (128, 140), codec.motion_resolution.describe())
+    assert all(torch.equal(decoded[e.packet.index], e.frame) for e in encoded)
+    predicted = [e for e in encoded if e.packet.kind != "I"]
+    assert [e.motion_factor for e in predicted] == [4, 1, 8, 2][: len(predicted)]
+    for e in predicted:
+        assert e.bits["resolution"] == 2
+        assert sum(e.bits.values()) == pytest.approx(8 * len(e.packet.payload))
+    small, large = (next(e.bits["motion"] for e in predicted if e.motion_factor == f) for f in (4, 1))
+    assert small < large
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("b_canf", {"variant": "A"}),
+        ("b_canf", {"variant": "B", "filter": "bilinear"}),
+        ("maskcrt_b", {"variant": "B"}),
+        ("dcvc_tcm", {"variant": "A", "filter": "antialiased"}),
+    ],
+    ids=str,
+)
+def test_the_papers_variants_are_decoded_too(name, options):
+    make, clip = CODECS[name], moving_clip(3, 128, 128)
+    frames = {}
+    for variant in ("omra", options["variant"]):
+        codec = make()
+        codec.motion_resolution = told_to_take([4, 4, 4, 4], **{**options, "variant": variant})
+        encoded = list(codec.encode(clip.unbind(1), RATE))
+        decoded = decode(make, encoded, (128, 128), codec.motion_resolution.describe())
+        assert all(torch.equal(decoded[e.packet.index], e.frame) for e in encoded)
+        frames[variant] = next(e.frame for e in encoded if e.packet.kind != "I")
+    assert not torch.equal(*frames.values())
+
+
+@pytest.mark.parametrize("make", CODECS.values(), ids=CODECS)
+def test_what_is_chosen_costs_no_more_than_full_size(make):
+    codec, clip = make(), moving_clip(2, 128, 128)
+    frame, past = clip[:, 1], {"frame": clip[:, 0]}
+    kind, state = ("P", past) if make is tiny_codec else ("b", (past, {"frame": clip[:, 0].flip(-1)}))
+
+    def trial(**options):
+        with torch.inference_mode():
+            return choice(**options).best(codec, kind, frame, state, RATE, (120, 128), 1)
+
+    costs = {}
+    for factor in (1, 2, 4, 8):
+        one = trial(factors=(factor,))
+        error = (one.coding.frame[..., :120, :].clamp(0, 1) - frame[..., :120, :]).square().mean()
+        costs[factor] = 1024 * float(error) + 8 * len(one.payload) / (120 * 128)
+    best = trial()
+    # a lone factor is not signalled: that word at most is the difference
+    assert best.cost <= costs[1] + 32 / (120 * 128)
+    assert best.cost == pytest.approx(min(costs.values()), abs=33 / (120 * 128))
+    assert best.cost <= trial(search="early_stop").cost <= costs[1] + 32 / (120 * 128)
+
+
+def test_cheaper_searches_code_less(monkeypatch):
+    codec, clip = tiny_codec(), moving_clip(2, 128, 128)
+    calls = []
+    code = codec.code_frame
+    monkeypatch.setattr(codec, "code_frame", lambda *a, **k: calls.append(k["scale"].factor) or code(*a, **k))
+
+    def coded(search, distance=8):
+        calls.clear()
+        with torch.inference_mode():
+            state = {"frame": clip[:, 0]}
+            trial = choice(search).best(codec, "P", clip[:, 1], state, RATE, (128, 128), distance)
+        return trial.factor, list(calls)
+
+    assert coded("exhaustive")[1] == [1, 2, 4, 8]
+    assert [coded("by_level", distance)[1] for distance in (1, 2, 8)] == [[1, 2], [1, 2, 4], [1, 2, 4, 8]]
+    factor, only = coded("ranked")
+    assert only == [factor]
+    assert coded("early_stop")[1] in ([1, 2], [1, 2, 4], [1, 2, 4, 8])
+
+
+def test_factors_that_a_frame_is_too_small_for_are_left_out_and_said_once(caplog):
+    codec = tiny_codec()
+    codec.motion_resolution = choice()
+    encoded = list(codec.encode(moving_clip(3, 40, 64).unbind(1), RATE))
+    assert {e.motion_factor for e in encoded[1:]} <= {1, 2}
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["frames of 64x40 are too small for motion at 1/4, 8: left out"]
+
+
+def test_a_large_pan_is_seen_at_a_lower_resolution():
+    """Motion beyond the flow network's reach comes into it where frames are smaller (OMRA, Sec. 4.3)."""
+    flow = {"levels": 4, "widths": [8, 16, 8, 8], "pretrained": True}
+    codec = build_codec(tiny_config(flow=flow)).eval()
+    from lvc.motion.spynet import fit_pyramid
+    from lvc.config.parts import shipped_flow
+    from lvc.training.export import read_export
+
+    weights = read_export(shipped_flow((8, 16, 8, 8)))[2]
+    weights = {n.removeprefix("weights.flow."): t for n, t in weights.items() if n.startswith("weights.")}
+    codec.flow.load_state_dict(fit_pyramid(weights, codec.flow))
+    noise = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(3))
+    scene = (
+        sum(
+            torch.nn.functional.interpolate(noise[..., :: 2**k, :: 2**k], (512, 768), mode="bicubic").clamp(0, 1)
+            for k in range(3)
+        )
+        / 3
+    )
+
+    def best(pan):
+        frame, reference = scene[..., 64:320, 128:512], scene[..., 64:320, 128 + pan : 512 + pan]
+        with torch.inference_mode():
+            errors = {
+                s: float(
+                    (codec.warped("P", frame, {"frame": reference}, MotionScale(s)) - frame)[..., 128:256]
+                    .square()
+                    .mean()
+                )
+                for s in (1, 2, 4, 8)
+            }
+        return min(errors, key=errors.get)
+
+    assert best(2) == 1
+    assert best(48) >= 4
+
+
+def test_a_file_says_how_and_a_codec_loaded_anew_decodes_it(tmp_path):
+    provenance = {"config": {"loss": {"lmbda": 512, "metric": "mse"}}}
+    path = save_export(tmp_path / "codec.safetensors", tiny_codec(), tiny_config(), provenance)
+    clip, target = moving_clip(3, 64, 70), tmp_path / "a.lvc"
+    config = MotionResolutionConfig(search="exhaustive", factors=(1, 2))
+    sent = list(encode_video(load_export(path), clip.unbind(1), target, Fraction(30), resolution=config))
+    decoded = list(decode_video(target, load_export(path)))
+    assert all(torch.equal(decoded[e.packet.index], e.frame) for e in sent)
+    assert {e.motion_factor for e in sent} <= {None, 1, 2} and sent[1].motion_factor
+
+
+@pytest.mark.parametrize(
+    ("provenance", "options", "said"),
+    [
+        ({}, {}, "does not say its lambda; give motion_resolution.lmbda, or search=ranked"),
+        ({"lmbda": 8, "metric": "ms_ssim"}, {}, "was not trained for MSE"),
+        ({"lmbda": 8}, {"variant": "B"}, "motion_resolution.variant: 'B' is not one of omra, A here"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_said_before_a_file_is_begun(tmp_path, provenance, options, said):
+    path = save_export(tmp_path / "codec.safetensors", tiny_codec(), tiny_config(), provenance)
+    config = MotionResolutionConfig(search="exhaustive", **options)
+    with pytest.raises(UserError, match=said):
+        list(encode_video(load_export(path), [], tmp_path / "a.lvc", Fraction(30), resolution=config))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"factors": [1, 3]}, "factors: 3 is no power of two from 1 to 64"),
+        ({"factors": [2, 1]}, r"factors: \[2, 1\] do not ascend; try \[1, 2\]"),
+        ({"search": "ranked", "lmbda": 3}, "lmbda: search=ranked compares no costs"),
+    ],
+    ids=str,
+)
+def test_contradictions_are_refused(options, said):
+    with pytest.raises(ConfigError, match=said):
+        build(MotionResolutionConfig, options)
+
+
+def test_a_header_that_asks_for_the_unknown_is_refused():
+    with pytest.raises(BitstreamError, match=r"^not decodable: motion_resolution\.factors: 5 is no power of two"):
+        of_header({"motion_resolution": {"factors": [5], "variant": "omra", "filter": "box"}}, tiny_codec())
+
+
+def test_a_codec_without_motion_of_its_own_resolution_does_without():
+    codec = tiny_codec()
+    assert codec.motion_resolution is None
+    assert of_header({"name": "low_delay"}, codec) is None
+    chosen = tiny_codec(motion_resolution={"search": "ranked"})
+    assert chosen.motion_resolution.search == "ranked"
+    with pytest.raises(ConfigError, match=r"^motion_resolution\.variant: 'B' is not one of omra, A here"):
+        tiny_config(motion_resolution={"variant": "B"})
