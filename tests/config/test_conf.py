@@ -47,9 +47,9 @@ def run_of(*overrides: str) -> RunConfig:
     return build_run(compose("train", overrides))
 
 
-def model_of(name: str):
-    """A model as it is composed by default."""
-    return run_of(f"model={name}", *(LONG["synthetic"] if name == "pmctf_l" else [])).model
+def run_with(model: str) -> RunConfig:
+    """A run of a model with its own schedule and loss."""
+    return run_of(f"model={model}", *(LONG["synthetic"] if model == "pmctf_l" else []))
 
 
 def combinations():
@@ -98,7 +98,7 @@ def test_every_group_is_offered():
 
 @pytest.mark.parametrize("model", list(SCHEDULES))
 def test_a_model_brings_its_schedule_and_its_loss(model):
-    run = run_of(f"model={model}")
+    run = run_with(model)
     assert run.schedule.name == SCHEDULES[model][0]
     lmbdas = {"pwave": 195.075, "pmctf_l": 195.075, "maskcrt_b": 845.3, **dict.fromkeys(INTRA, 1626)}
     assert run.loss.lmbda == lmbdas.get(model, 1024)
@@ -130,7 +130,7 @@ def test_every_field_of_the_contract_can_be_overridden_without_a_plus():
         assert set(data["dataset"]) == set(data["validation"]) == {f.name for f in fields(contract)}
     for model in list(SCHEDULES):
         data = compose("train", [f"model={model}"])
-        assert set(data["model"]) == {f.name for f in fields(model_of(model))}
+        assert set(data["model"]) == {f.name for f in fields(run_with(model).model)}
     assert set(composed) | {"validation"} == {f.name for f in fields(RunConfig)}
 
 
@@ -140,7 +140,7 @@ def test_yaml_and_contract_have_the_same_defaults():
     assert run.logger == LoggerConfig()
     assert run.dataset == FolderConfig(name="folder", path=run.dataset.path)
     for model in list(SCHEDULES):
-        contract = model_of(model)
+        contract = run_with(model).model
         assert contract == type(contract)(name=model)
     base = compose("train", ["+stage@schedule.stages.more=base"])["schedule"]["stages"]["more"]
     said = {"train", "epochs", "loss"}

@@ -144,8 +144,8 @@ def test_a_large_pan_is_seen_at_a_lower_resolution():
     """Motion beyond the flow network's reach comes into it where frames are smaller (OMRA, Sec. 4.3)."""
     flow = {"levels": 4, "widths": [8, 16, 8, 8], "pretrained": True}
     codec = build_codec(tiny_config(flow=flow)).eval()
-    from lvc.motion.spynet import fit_pyramid
     from lvc.config.parts import shipped_flow
+    from lvc.motion.spynet import fit_pyramid
     from lvc.training.export import read_export
 
     weights = read_export(shipped_flow((8, 16, 8, 8)))[2]
