@@ -85,7 +85,11 @@ def _check_loss(key: str, stage: StageConfig, model: Any) -> None:
     loss = stage.loss
     if not (loss.distortion or loss.rate):
         raise ConfigError(key, "has no term that weighs anything, so the stage would learn nothing")
-    predicted = ("prediction", *getattr(model, "DISTORTIONS", ())) if {"motion", "motion0"} & set(model.PARTS) else ()
+    predicted = (
+        ("prediction", *getattr(model, "DISTORTIONS", ()))
+        if "flow" in model.PARTS and {"motion", "motion0"} & set(model.PARTS)
+        else ()
+    )
     for term in loss.distortion:
         if term not in ("frame", *predicted):
             choices = ", ".join(("frame", *predicted))

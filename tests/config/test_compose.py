@@ -63,7 +63,7 @@ def test_cfg_prints_the_composed_run(tmp_path):
     ("overrides", "said"),
     [
         (["schedule.stages.joint.epoch=2"], "schedule.stages.joint.epoch: unknown option; did you mean 'epochs'?"),
-        (["model=foo"], "model: 'foo' is not one of dcvc_tcm, "),
+        (["model=foo"], "model: 'foo' is not one of b_canf, dcvc_tcm, "),
         (["schedule.stages.joint.frames=9"], "schedule.stages.joint.frames: 9 frames need clips of 9 frames"),
         (["-m", "loss.lmbda=256,-1"], "loss.lmbda: input should be greater than 0, got -1"),
         (["loss.lmbda=256,512"], "loss.lmbda: several values need -m"),

@@ -54,7 +54,7 @@ def tiny_codec(**changes):
     codec = build_codec(tiny_config(**changes)).eval()
     with torch.no_grad():
         for swin in (codec.motion, codec.frame):
-            swin.down[-1][0].layer.weight.mul_(8)
+            swin.down[-1][0].layer.weight.mul_(3)
             swin.fusion[-1].layer.bias[:12] += 2
         for affine in codec.parts["adaptation"]:
             affine[2].weight.normal_(0, 0.1)

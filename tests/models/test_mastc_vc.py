@@ -220,7 +220,7 @@ def test_recomputed_frames_give_the_same_gradients():
         (["schedule.all.crop=64", "schedule.all.batch_size=1"], r"^schedule\.all\.crop: 64 with batch_size=1"),
         (
             ["schedule.stages.pair.loss.distortion.prediction=1"],
-            r"^schedule\.stages\.pair\.loss\.distortion\.prediction: mastc_vc predicts no frame",
+            r"^schedule\.stages\.pair\.loss\.distortion\.prediction: mastc_vc has no such distortion",
         ),
     ],
 )
