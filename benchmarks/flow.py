@@ -7,7 +7,9 @@ and SpyNet exports with all and with their four finest levels. Figures are means
 import argparse
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -72,39 +74,42 @@ def methods(paths: list[Path]) -> dict[str, Method]:
 
 
 @torch.no_grad()
-def on_scenes(compared: dict[str, Method], count: int) -> dict[str, dict[str, float]]:
-    """End-point errors by method, over all pixels and by length of the true flow."""
-    scenes, found = held_out(count), {name: defaultdict(list) for name in compared}
-    for index in range(count):
-        t = scenes.length(index) - 1
-        pair = scenes.pair(index, t, t - 1)
-        sample = item(pair.frames, pair.flow, pair.occluded)
-        reference, frame = sample["clip"].float().div(255)
-        for name, method in compared.items():
-            for key, value in errors_by_motion(method(frame, reference), sample["flow"]).items():
-                found[name][key.removeprefix("val/")].append(value)
-    return {name: {k: float(np.mean(v)) for k, v in figures.items()} for name, figures in found.items()}
+def on_scene(paths: list[Path], index: int) -> dict[str, dict[str, float]]:
+    """End-point errors on a held-out scene by method, over all pixels and by length of the true flow."""
+    scenes = held_out(index + 1)
+    t = scenes.length(index) - 1
+    pair = scenes.pair(index, t, t - 1)
+    sample = item(pair.frames, pair.flow, pair.occluded)
+    reference, frame = sample["clip"].float().div(255)
+    found = {name: errors_by_motion(run(frame, reference), sample["flow"]) for name, run in methods(paths).items()}
+    return {f"scenes, {name}": {k.removeprefix("val/"): v for k, v in f.items()} for name, f in found.items()}
 
 
 @torch.no_grad()
-def on_clips(compared: dict[str, Method], folder: Path, pairs: int) -> dict[str, dict[str, float]]:
-    """PSNR of the warped reference by method, for every clip and distance, and means over clips."""
-    clips, found = FolderClips(str(folder)), {name: {} for name in compared}
-    for index in range(len(clips)):
-        for distance in DISTANCES:
-            starts = np.linspace(0, clips.length(index) - 1 - distance, pairs).round().astype(int)
-            values = defaultdict(list)
-            for start in sorted(set(starts.tolist())):
+def on_clip(paths: list[Path], folder: Path, pairs: int, index: int) -> dict[str, dict[str, float]]:
+    """PSNR of the warped reference on a clip by method, for every distance, and the same as part of a mean."""
+    clips, found = FolderClips(str(folder)), defaultdict(dict)
+    for distance in DISTANCES:
+        starts = np.linspace(0, clips.length(index) - 1 - distance, pairs + 2)[1:-1].round().astype(int)
+        for name, run in methods(paths).items():
+            values = []
+            for start in starts.tolist():
                 reference, frame = _frames(clips, index, start, distance)
-                for name, method in compared.items():
-                    warped = warp(reference[None], method(frame, reference)[None])
-                    values[name].append(float(psnr(warped[None], frame[None, None])))
-            for name, psnrs in values.items():
-                found[name][f"{clips.name(index)} @{distance}"] = float(np.mean(psnrs))
-    for figures in found.values():
-        for distance in DISTANCES:
-            figures[f"mean @{distance}"] = float(np.mean([v for k, v in figures.items() if k.endswith(f"@{distance}")]))
-    return found
+                warped = warp(reference[None], run(frame, reference)[None])
+                values.append(float(psnr(warped[None], frame[None, None])))
+            for key in (f"{clips.name(index)} @{distance}", f"mean @{distance}"):
+                found[f"clips, {name}"][key] = float(np.mean(values))
+    return dict(found)
+
+
+def means(parts: Iterable[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Every figure as the mean over the parts that have it."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for part in parts:
+        for row, figures in part.items():
+            for key, value in figures.items():
+                found[row][key].append(value)
+    return {row: {key: float(np.mean(v)) for key, v in sorted(figures.items())} for row, figures in found.items()}
 
 
 @torch.no_grad()
@@ -139,17 +144,20 @@ def main() -> None:
     parser.add_argument("exports", nargs="*", type=Path, help="exports of model=spynet (the package's own)")
     parser.add_argument("--scenes", type=int, default=32, help="held-out scenes")
     parser.add_argument("--pairs", type=int, default=3, help="pairs per clip and distance")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--pictures", type=Path, default=None, help="draw flow pictures into this folder")
     options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    compared = methods(options.exports or [shipped_flow(widths) for widths in shipped_widths()])
-    rows = {f"scenes, {name}": figures for name, figures in on_scenes(compared, options.scenes).items()}
+    exports = options.exports or [shipped_flow(widths) for widths in shipped_widths()]
     folder = Path(os.environ.get("LVC_DATA", Path(__file__).parents[2] / "shared" / "data")) / "test"
-    if folder.is_dir():
-        rows |= {f"clips, {n}": figures for n, figures in on_clips(compared, folder, options.pairs).items()}
-        if options.pictures:
-            draw({n: m for n, m in compared.items() if m is not nothing}, folder, options.pictures)
+    clips = range(len(FolderClips(str(folder)))) if folder.is_dir() else ()
+    with ProcessPoolExecutor(
+        options.workers, get_context("spawn"), torch.set_num_threads, (options.threads or 1,)
+    ) as pool:
+        jobs = [pool.submit(on_clip, exports, folder, options.pairs, index) for index in clips]
+        jobs += [pool.submit(on_scene, exports, index) for index in range(options.scenes)]
+        rows = means(job.result() for job in jobs)
+    if clips and options.pictures:
+        draw({n: m for n, m in methods(exports).items() if m is not nothing}, folder, options.pictures)
     report("flow", rows, {}, options)
 
 

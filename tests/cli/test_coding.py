@@ -55,7 +55,7 @@ def test_decoding_to_a_lossless_target_gives_the_encoders_frames(tmp_path, tiny_
         assert np.array_equal(decoded, sent)
 
 
-@pytest.mark.parametrize(("target", "psnr"), [("out.mp4", 25), ("out.y4m", 45)])
+@pytest.mark.parametrize(("target", "psnr"), [("out.mp4", 23), ("out.y4m", 45)])
 def test_decoding_to_other_videos_looks_the_same(tmp_path, tiny_export, coded, target, psnr):
     assert lvc("decode", coded[0], target, "--model", tiny_export, cwd=tmp_path).code == 0
     info = VideoReader(tmp_path / target).info
