@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lvc.datasets.video import VideoReader
-from tests.commands import lvc
+from tests.commands import assert_refused, lvc
 
 from .conftest import FRAMES, HEIGHT, WIDTH
 
@@ -44,6 +44,18 @@ def test_intra_period_is_the_users(tmp_path, scenes, tiny_export):
     facts = json.loads(lvc("info", "a.lvc", "--json", cwd=tmp_path).out)
     assert facts["frames"] == "5 (3 I, 2 P)"
     assert (facts["structure"], facts["colour"]) == ("name low_delay, intra_period 2", "bt709")
+
+
+def test_motion_takes_a_resolution_per_frame_where_that_is_asked_for(tmp_path, scenes, tiny_export):
+    options = ("--model", tiny_export, "--frames", 3, "--motion-resolution", "exhaustive")
+    refused = lvc("encode", scenes / "scene", "a.lvc", *options, cwd=tmp_path)
+    assert_refused(refused, "does not say its lambda", "search=ranked")
+    done = lvc("encode", scenes / "scene", "a.lvc", *options, "--motion-factors", 2, 4, "--lmbda", 512, cwd=tmp_path)
+    assert done.code == 0 and "frames by resolution of their motion: 1/" in done.out
+    facts = json.loads(lvc("info", "a.lvc", "--json", cwd=tmp_path).out)
+    assert "motion_resolution {'factors': [2, 4], 'variant': 'omra', 'filter': 'box'}" in facts["structure"]
+    assert lvc("decode", "a.lvc", "a.mkv", "--model", tiny_export, cwd=tmp_path).code == 0
+    assert len(frames_of(tmp_path / "a.mkv")) == 3
 
 
 @pytest.mark.parametrize("target", ["out.mkv", "out", "frames.png"])
