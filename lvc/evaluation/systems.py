@@ -170,6 +170,6 @@ def _difference(one: dict[str, Any], other: dict[str, Any]) -> str | None:
             inner = _difference(left, right)
             if inner:
                 return f"{name}.{inner}"
-        elif name != "weights" and left != right:
+        elif name not in ("weights", "pretrained") and left != right:
             return name
     return None

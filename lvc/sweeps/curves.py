@@ -13,7 +13,7 @@ from lvc.training.resume import differing
 
 _NAMES = re.compile(r"^(name|dir|export)$")
 _RATE = re.compile(r"(^|\.)(lmbda|mse_lmbda|ms_ssim_lmbda)$")
-_START = re.compile(r"^init_from$|\.weights$|\.on_enter\..*\.path$")
+_START = re.compile(r"^init_from$|\.weights$|\.pretrained$|\.on_enter\..*\.path$")
 """What a rate point starts from: each point of a curve may have an export of its own."""
 
 

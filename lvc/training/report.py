@@ -25,7 +25,7 @@ class Progress(pl.Callback):
         self.every = every
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if module.done == 0:
+        if "before" not in module.record:  # not a stage that was entered before a kill
             log_metrics(trainer, module, {})
             for board in boards(trainer):
                 board.experiment.add_text(
