@@ -90,14 +90,14 @@ def _train_and_die(run, data, folder):
     torch.set_num_threads(1)
     from lvc.training import checkpoints
 
-    save = checkpoints.Checkpointer._save
+    save = checkpoints.Checkpointer.save
 
     def save_and_die(self, trainer, module):
         save(self, trainer, module)
         if module.name == "joint" and module.done == 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    checkpoints.Checkpointer._save = save_and_die
+    checkpoints.Checkpointer.save = save_and_die
     train(run, data)
 
 
