@@ -15,7 +15,14 @@ from lvc.config.run import build_run
 from lvc.training.run import train
 
 RUN = [
-    *("size=tiny", "schedule=single_stage", "schedule.all.epochs=null", "schedule.all.crop=128"),
+    *(
+        "size=tiny",
+        "schedule=single_stage",
+        "schedule.order=[joint]",
+        "schedule.all.epochs=null",
+        "schedule.all.frames=3",
+        "schedule.all.crop=128",
+    ),
     *("trainer=ddp", "trainer.accelerator=cpu", "trainer.threads=1", "trainer.workers=0", "trainer.progress=false"),
     *("trainer.overfit=true", "trainer.log_every=1", "trainer.pictures=0", "trainer.validation_clips=1"),
     *("trainer.validation_frames=2", "dataset.height=128", "dataset.width=128", "dataset.clips=8"),

@@ -23,7 +23,14 @@ from lvc.training.run import train
 
 BATCHES = 500
 RUN = [
-    *("size=tiny", "schedule=single_stage", "schedule.all.epochs=null", "schedule.all.crop=64"),
+    *(
+        "size=tiny",
+        "schedule=single_stage",
+        "schedule.order=[joint]",
+        "schedule.all.epochs=null",
+        "schedule.all.frames=3",
+        "schedule.all.crop=64",
+    ),
     *("trainer.accelerator=cpu", "trainer.workers=0", "trainer.progress=false", "trainer.overfit=true"),
     *("trainer.validation_clips=2", "dataset.clips=8"),
 ]
