@@ -113,12 +113,13 @@ class Scene:
         """Rows and columns that a layer touches in any of its poses."""
         if layer.axes is None:
             return slice(0, self.height), slice(0, self.width)
-        a, b = (axis * (1 + layer.lobes[1]) for axis in layer.axes)
         left, top, right, bottom = self.width, self.height, 0, 0
         for turn, shift in poses:
-            # the turned rectangle around the shape
-            wide = abs(turn.real) * a + abs(turn.imag) * b + layer.softness
-            high = abs(turn.imag) * a + abs(turn.real) * b + layer.softness
+            # the turned rectangle around the shape with its fading edge
+            swell = (1 + layer.lobes[1]) * (1 + layer.softness / (2 * min(layer.axes) * abs(turn)))
+            a, b = (axis * swell for axis in layer.axes)
+            wide = abs(turn.real) * a + abs(turn.imag) * b
+            high = abs(turn.imag) * a + abs(turn.real) * b
             left, right = min(left, shift.real - wide), max(right, shift.real + wide)
             top, bottom = min(top, shift.imag - high), max(bottom, shift.imag + high)
         rows = slice(max(0, int(top)), min(self.height, int(bottom) + 2))
