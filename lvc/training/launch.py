@@ -35,7 +35,8 @@ def start(run: RunConfig, composed: dict[str, Any]) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)  # it tells of every signal it passes on
+    for told in ("torch.distributed.elastic", "torch.multiprocessing.spawn"):
+        logging.getLogger(told).setLevel(logging.CRITICAL)  # of every signal passed on; what failed is told below
     multiprocessing.set_forkserver_preload(["lvc.training.run"])  # loaded once for all processes
     settings = LaunchConfig(
         min_nodes=1,

@@ -23,7 +23,7 @@ def test_every_experiment_in_a_folder_says_where_the_paper_has_it_and_what_it_ch
 
 
 @pytest.mark.parametrize(
-    "name", ["ablation/no_contexts_in_entropy", "ssnvc_ablation/anchor", "mastc_vc_ablation/groups_4x16_64"]
+    "name", ["dcvc_tcm_ablation/no_contexts_in_entropy", "ssnvc_ablation/anchor", "mastc_vc_ablation/groups_4x16_64"]
 )
 def test_the_options_typed_make_the_experiments_model(name):
     (row,) = (row for row in ablations() if row.experiment == name)

@@ -11,7 +11,7 @@ from .conftest import QUICK, SMALL, write
 
 @pytest.fixture(scope="module")
 def long_video(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("long") / "scene.mkv", frames=60)
+    return write(tmp_path_factory.mktemp("long") / "scene.mkv", frames=150)
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,7 @@ def test_a_slurm_job_whose_time_is_up_is_queued_again(tmp_path, whole, array, qu
     if not array:
         assert train(*COMMAND, "dir=run", cwd=tmp_path, env=job).code == 0
         assert_same_weights(tmp_path / "run", whole)
-    assert figures(tmp_path / "run") == figures(whole)
+        assert figures(tmp_path / "run") == figures(whole)
 
 
 def test_a_job_that_cannot_be_queued_again_is_saved_all_the_same(tmp_path):
