@@ -5,7 +5,7 @@ a row is three positions ahead of the next, both can go on: positions ``(row, co
 are coded at once, by one evaluation of the networks and one call of the stream, on both sides alike.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
+from lvc.entropy.wavefront import wavefronts
 from lvc.layers.conv import full_precision
 from lvc.layers.hyper import scales_and_means
 
@@ -63,8 +64,7 @@ def _code_in_turn(
     padded = prior.new_zeros(batch, channels, height + 4, width + 4)
     bits, spent = prior.new_zeros(batch), prior.new_zeros(batch, 1, height, width)
     around = torch.arange(5, device=prior.device)
-    for rows, columns in wavefronts(height, width):
-        rows, columns = rows.to(prior.device), columns.to(prior.device)
+    for rows, columns in wavefronts(height, width, 3, prior.device):
         windows = padded[:, :, rows[:, None, None] + around[:, None], columns[:, None, None] + around]
         known = F.conv2d(windows.transpose(1, 2).flatten(0, 1), weight, bias).unflatten(0, (batch, len(rows)))
         known = known.flatten(2).transpose(1, 2)[..., None]
@@ -78,11 +78,3 @@ def _code_in_turn(
     if stream.keep_maps:
         stream.maps[name] = spent
     return padded[:, :, 2:-2, 2:-2].contiguous(), bits
-
-
-def wavefronts(height: int, width: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows and columns of the positions that are coded together, in coding order."""
-    for step in range(width + 3 * (height - 1)):
-        rows = torch.arange(max(0, -(-(step - width + 1) // 3)), min(height, step // 3 + 1))
-        if len(rows):
-            yield rows, step - 3 * rows

@@ -6,7 +6,7 @@ the right, so samples of equal ``column + 2 * row`` are coded at once, and every
 ones. That takes ``w + 2 h`` evaluations instead of ``w h``, and none is done twice.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import Estimate, SymbolStream
+from lvc.entropy.wavefront import wavefronts
 from lvc.layers.bounds import round_through
 from lvc.layers.conv import conv
 from lvc.layers.hyper import scales_and_means, start_with_scale
@@ -124,18 +125,10 @@ class RasterBand(nn.Module):
                 held(layer)[:, :, rows + 1, columns + 1] = x[..., 0]
             return layer.at(held(layer), rows, columns)
 
-        for rows, columns in wavefronts(height, width, nothing.device):
+        for rows, columns in wavefronts(height, width, 2, nothing.device):
             scales, means = (p.view(batch, planes, -1, 1) for p in self.parameters_of(None, apply))
             own = None if y is None else y[:, :, rows, columns][..., None].round()
             values, cost = stream.code(name, own, self.law(scales, means))
             held(self.first)[:, :, rows + 1, columns + 1] = values.flatten(0, 1)[:, None, :, 0]
             bits = bits + cost.to(bits.device)
         return known[self.first][:, 0, 1:-1, 1:-1].reshape(nothing.shape), bits, nothing
-
-
-def wavefronts(height: int, width: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows and columns of the positions that are coded together, in coding order."""
-    for step in range(width + 2 * (height - 1)):
-        rows = torch.arange(max(0, -(-(step - width + 1) // 2)), min(height, step // 2 + 1), device=device)
-        if len(rows):
-            yield rows, step - 2 * rows

@@ -3,7 +3,7 @@ import torch
 from compressai.models import JointAutoregressiveHierarchicalPriors
 from torch.nn import functional as F
 
-from lvc.entropy.autoregressive import code_autoregressive, wavefronts
+from lvc.entropy.autoregressive import code_autoregressive
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import Estimate, SymbolStream
 
@@ -23,19 +23,6 @@ def networks():
 def material():
     torch.manual_seed(1)
     return 4 * torch.randn(1, CHANNELS, HEIGHT, WIDTH), torch.randn(1, 2 * CHANNELS, HEIGHT, WIDTH)
-
-
-@pytest.mark.parametrize(("height", "width"), [(5, 7), (1, 1), (4, 1), (1, 4), (9, 3)])
-def test_every_position_is_coded_once_and_after_what_it_refers_to(height, width):
-    done = set()
-    for rows, columns in wavefronts(height, width):
-        together = list(zip(rows.tolist(), columns.tolist(), strict=True))
-        for row, column in together:
-            before = [(row - up, column + c) for up in (1, 2) for c in range(-2, 3)]
-            before += [(row, column - 1), (row, column - 2)]
-            assert {(r, c) for r, c in before if r >= 0 and 0 <= c < width} <= done
-        done |= set(together)
-    assert done == {(r, c) for r in range(height) for c in range(width)}
 
 
 def test_decoded_values_are_those_of_coding_in_raster_order(networks):
