@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lvc.evaluation.records import Record
 
-HEAD = ("sequence", "codec", "point", "frame", "kind", "level", "bits", "psnr", "psnr_8bit", "ms_ssim")
-CHOICE = ("factor", "cost", "bits_factor_1", "cost_factor_1")
+FRAME_COLUMNS = (
+    *("sequence", "codec", "point", "frame", "kind", "level", "bits", "psnr", "psnr_8bit", "ms_ssim"),
+    *("factor", "cost", "bits_factor_1", "cost_factor_1"),
+)
+"""What a table of frames holds. The last three are there where a search compared costs, lambda * MSE + bits per pixel:
+the payload and the cost of the same frame with motion at its own resolution."""
 
 
 @dataclass(frozen=True)
@@ -82,19 +86,20 @@ def saving(record: "Record") -> Saving | None:
     )
 
 
+def frame_rows(records: Iterable["Record"]) -> Iterator[list[Any]]:
+    """One row of :data:`FRAME_COLUMNS` per frame of every record, in display order."""
+    names = ("kind", "level", "bits", "psnr", "psnr_8bit", "ms_ssim", "factor", "tried")
+    for record in records:
+        columns = [record.per_frame.get(name, []) for name in names]
+        for index, (*values, factor, tried) in enumerate(zip_longest(*columns)):
+            _, cost = (tried or {}).get(str(factor), (None, None))
+            plain = (tried or {}).get("1", (None, None))
+            yield [record.sequence, record.codec, record.point, index, *values, factor, cost, *plain]
+
+
 def write_frames_csv(records: Iterable["Record"], path: Path) -> None:
-    """One row per frame of every record, in display order."""
+    """Write :func:`frame_rows` with their head."""
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(HEAD + CHOICE)
-        for record in records:
-            writer.writerows(_rows(record))
-
-
-def _rows(record: "Record") -> Iterator[list[Any]]:
-    names = ("kind", "level", "bits", "psnr", "psnr_8bit", "ms_ssim", "factor", "tried")
-    columns = [record.per_frame.get(name, []) for name in names]
-    for index, (*values, factor, tried) in enumerate(zip_longest(*columns)):
-        tried = tried or {}
-        _, cost = tried.get(str(factor), (None, None))
-        yield [record.sequence, record.codec, record.point, index, *values, factor, cost, *tried.get("1", (None, None))]
+        writer.writerow(FRAME_COLUMNS)
+        writer.writerows(frame_rows(records))
