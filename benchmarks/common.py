@@ -17,12 +17,13 @@ from lvc.config.model import MODELS, ModelConfig
 from lvc.config.parts import LowDelayConfig
 
 
-def arguments(description: str, repeats: int = 5, model: bool = False) -> argparse.ArgumentParser:
-    """Arguments every benchmark takes, and which P-frame codec it builds, if it does."""
+def arguments(description: str, repeats: int | None = 5, model: bool = False) -> argparse.ArgumentParser:
+    """Arguments every benchmark takes, and how often it repeats and which P-frame codec it builds, if it does."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     if model:
         parser.add_argument("--model", choices=p_frame_codecs(), default="dcvc_tcm", help="full-size codec to build")
-    parser.add_argument("--repeats", type=int, default=repeats, help="timed repeats after one warm-up")
+    if repeats:
+        parser.add_argument("--repeats", type=int, default=repeats, help="timed repeats after one warm-up")
     parser.add_argument("--threads", type=int, default=None, help="CPU threads (torch's default)")
     parser.add_argument("--out", type=Path, default=None, help="write the results as JSON")
     return parser
@@ -77,12 +78,13 @@ def synchronise() -> None:
 
 
 def machine() -> dict[str, object]:
-    """What the figures were measured on."""
+    """What the figures were measured on; the load is that of the last minute, and counts other work on the machine."""
     model = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
     return {
         "cpu": model or platform.processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "load": os.getloadavg()[0],
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -100,7 +102,8 @@ def report(name: str, rows: dict[str, dict], ratios: dict[str, float], options: 
         print(f"  {ratio:<34} {value:.3f}")
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        result = {"benchmark": name, "machine": facts, "repeats": options.repeats, "rows": rows, "ratios": ratios}
+        asked = {key: value for key, value in vars(options).items() if key in ("repeats", "seed", "options")}
+        result = {"benchmark": name, "machine": facts, **asked, "rows": rows, "ratios": ratios}
         options.out.write_text(json.dumps(result, indent=2) + "\n")
 
 

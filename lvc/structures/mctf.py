@@ -201,6 +201,7 @@ class MCTF:
                 packet=Packet("H" if offset else "L", first + offset, streams[offset].payload()),
                 frame=picture,
                 bits={name: float(bits.sum()) for name, bits in bands[offset].bits.items()},
+                level=len(bands).bit_length() - 1 - (_level(offset) or 0) if offset else 0,
             )
 
     @torch.inference_mode()
