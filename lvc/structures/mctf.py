@@ -10,7 +10,7 @@ first. A decoder that leaves out the finest levels gets a video of half, a quart
 the last whole group are groups of ever smaller powers of two. One group is in memory at a time.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -21,12 +21,15 @@ from torch.utils.checkpoint import checkpoint
 
 from lvc.bitstream.packet import Packet
 from lvc.codec import EncodedFrame, FrameCoding, Rate
+from lvc.config.parts import MCTFConfig
 from lvc.entropy.streams import Read, SymbolStream, Write
 from lvc.errors import BitstreamError, UserError
 from lvc.structures.frame import pad, padded_size
 
 if TYPE_CHECKING:
     from lvc.models.pmctf_l import PMCTFL
+
+_FIRST_LEVEL = MCTFConfig().first_level
 
 
 @dataclass
@@ -38,12 +41,14 @@ class Band:
         bits: ``(B,)`` by stream name.
         flow: Decoded motion to the frame that it was paired with.
         prediction: Planes of that frame, moved to it.
+        missed: ``(B,)`` squared error of luma that prediction's filters leave, of luma in [0, 1].
     """
 
     planes: list[Tensor] | None = None
     bits: dict[str, Tensor] = field(default_factory=dict)
     flow: Tensor | None = None
     prediction: list[Tensor] | None = None
+    missed: Tensor | None = None
 
 
 class MCTF:
@@ -52,6 +57,7 @@ class MCTF:
     Args:
         gop: Frames of a group, a power of two.
         levels: Temporal levels that the codec has.
+        first_level: The level that a training clip of frames so far apart begins at.
 
     Attributes:
         references: Decoded frames that a predicted frame refers to.
@@ -61,8 +67,8 @@ class MCTF:
     references = 1
     by_distance = True
 
-    def __init__(self, gop: int, levels: int):
-        self.gop, self.levels = gop, levels
+    def __init__(self, gop: int, levels: int, first_level: Callable[[int], int] = _FIRST_LEVEL):
+        self.gop, self.levels, self.first_level = gop, levels, first_level
 
     def describe(self) -> dict[str, Any]:
         """Name and parameters, as a bitstream's header says them."""
@@ -77,7 +83,7 @@ class MCTF:
         if intra_period & (intra_period - 1) or intra_period > 2**self.levels:
             choices = ", ".join(str(2**level) for level in range(self.levels + 1))
             raise UserError(f"intra period {intra_period}: is no group of this codec; choices are: {choices}")
-        return MCTF(intra_period, self.levels)
+        return MCTF(intra_period, self.levels, self.first_level)
 
     def kinds(self, frames: int) -> list[str]:
         """Kinds of the frames of a training clip."""
@@ -117,7 +123,7 @@ class MCTF:
         Yields:
             Codings in display order, each with its display index.
         """
-        first_level = distance.bit_length() - 1
+        first_level = self.first_level(distance)
         luma_only = stream.training and codec.config.train_on == "luma"
         call = (lambda f, *a: checkpoint(f, *a, use_reentrant=False)) if checkpointing else (lambda f, *a: f(*a))
         q, frames = codec.quality(rate, len(clip)), clip.unbind(1)
@@ -146,6 +152,7 @@ class MCTF:
                     bits=band.bits,
                     prediction=codec.join(said, luma_of),
                     flow=band.flow,
+                    distortions={} if band.missed is None else {"filtered_prediction": band.missed},
                     index=start + offset,
                 )
 
@@ -164,6 +171,7 @@ class MCTF:
                 band.bits |= bits
                 band.prediction = codec.warp(before.planes, band.flow)
                 band.planes, before.planes = codec.analyse(level, *pair, band.flow)
+                band.missed = (band.planes[0][:, :1] / 255).square().mean((1, 2, 3))
             step, level = 2 * step, level + 1
 
     @torch.inference_mode()
