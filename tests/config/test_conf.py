@@ -214,8 +214,12 @@ def test_ssnvc_for_ms_ssim_starts_from_50_times_the_lambda(lmbda):
 
 @pytest.mark.parametrize(
     ("model", "ssim", "mse", "intra"),
-    [("b_canf", 4, 256, 8.73), ("b_canf", 32, 2048, 60.5), ("maskcrt_b", 5.03, 227.6, 8.73)]
-    + [("maskcrt_b", 35.92, 1625.6, 60.5)],
+    [
+        ("b_canf", 4, 256, 8.73),
+        ("b_canf", 32, 2048, 60.5),
+        ("maskcrt_b", 5.03, 227.6, 8.73),
+        ("maskcrt_b", 35.92, 1625.6, 60.5),
+    ],
 )
 def test_b_frames_for_ms_ssim_start_from_the_psnr_model(model, ssim, mse, intra):
     run = run_of(f"experiment={model}_msssim", f"loss.lmbda={ssim}")
