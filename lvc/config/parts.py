@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.contract import ConfigError, contract
 
 
@@ -40,7 +41,7 @@ class HierarchicalBConfig:
 
 
 @contract
-class MCTFConfig:
+class MCTFConfig(AdaptiveGOPConfig):
     """Motion-compensated temporal filtering: groups of frames become one low-pass frame and high-pass ones."""
 
     name: Literal["mctf"] = "mctf"
@@ -49,9 +50,12 @@ class MCTFConfig:
     """Frames of a group, a power of two; the last group of a video is split into smaller ones."""
 
     def __post_init__(self):
+        AdaptiveGOPConfig.__post_init__(self)
         if self.gop & (self.gop - 1):
             below = 1 << self.gop.bit_length() - 1
             raise ConfigError("gop", f"{self.gop} is no power of two; near ones are {below} and {2 * below}")
+        if self.adaptive and min(self.gops) > self.gop:
+            raise ConfigError("gops", f"none of {list(self.gops)} fits into blocks of {self.gop} frames")
 
 
 @contract

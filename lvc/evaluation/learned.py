@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from lvc.coding import decode_video, encode_video
+from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.evaluate import ProtocolConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.datasets.frames import to_tensor
@@ -24,6 +25,7 @@ def measure_learned(
     device: str = "cpu",
     q: float | None = None,
     resolution: MotionResolutionConfig | None = None,
+    adaptive: AdaptiveGOPConfig | None = None,
 ) -> Measurement:
     """Encode a source to ``target``, decode it with a codec loaded anew, and measure what comes out.
 
@@ -37,8 +39,10 @@ def measure_learned(
         device: Where the networks run.
         q: Quality index of a variable-rate export.
         resolution: Resolution of motion; ``None`` takes the export's.
+        adaptive: Groups by content; ``None`` takes the export's.
     """
-    sent, stream_bits, encoding = _encode(load_export(path, device), source, protocol, target, q, resolution)
+    choices = (q, resolution, adaptive)
+    sent, stream_bits, encoding = _encode(load_export(path, device), source, protocol, target, choices)
     fresh, wrong, decoding = load_export(path, device), [], Stopwatch()
 
     def checked() -> Iterator[Tensor]:
@@ -65,14 +69,13 @@ def _encode(
     source: Source,
     protocol: ProtocolConfig,
     target: Path,
-    q: float | None,
-    resolution: MotionResolutionConfig | None,
+    choices: tuple[float | None, MotionResolutionConfig | None, AdaptiveGOPConfig | None],
 ) -> tuple[dict[int, bytes], dict[str, float], float]:
     """Write the file; returns the reconstructions' digests by display index, bits by stream, and seconds."""
     reading, encoding = Stopwatch(), Stopwatch()
     frames = reading.over(to_tensor(frame) for frame in source.frames())
     sequence = source.sequence
-    coded = encode_video(export, frames, target, sequence.fps, sequence.matrix, protocol.intra_period, q, resolution)
+    coded = encode_video(export, frames, target, sequence.fps, sequence.matrix, protocol.intra_period, *choices)
     sent: dict[int, bytes] = {}
     stream_bits: dict[str, float] = {}
     for frame in encoding.over(coded):
