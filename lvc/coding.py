@@ -220,7 +220,8 @@ def _adaptive(export: Export, config: AdaptiveGOPConfig) -> Any:
     """The export's structure with the choice of groups that ``config`` asks for."""
     structure = export.codec.structure
     if isinstance(structure, MCTF):
-        return MCTF(structure.gop, structure.levels, adaptive_gop.adaptive_gop(config))
+        choice = adaptive_gop.adaptive_gop(config)
+        return MCTF(structure.gop, structure.levels, structure.first_level, choice)
     if config.adaptive:
         raise UserError(f"structure.adaptive: {export.config.name} has no groups that could be split")
     return structure

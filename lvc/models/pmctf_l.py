@@ -10,7 +10,8 @@ Decided where papers and released code are silent, or do otherwise:
 * ``temporal_scale=paper_code`` keeps the released code's gains, prediction 0.71 and update 0.5, and weighs all bands
   alike. ``orthonormal`` is Haar: bands are quantised as finely as an orthonormal transform would have it, relative to
   the low-pass frame. Denoising filters begin at 0.
-* The prediction that early stages judge motion by is the reference, moved; the released code's is filtered as well.
+* The prediction that early stages judge motion by is the reference, moved. The released code's is filtered as well:
+  ``filtered_prediction`` is the error that its filters leave, the high-pass frame itself.
 * Motion is rated as it is coded, rounded; the released code rates it with noise.
 * SpyNet sees luma three times, without normalisation.
 * A high-pass frame's distance is that of its level: a clip of frames ``d`` apart begins at level ``floor(log2 d)``.
@@ -53,7 +54,8 @@ class PMCTFL(VideoCodec):
     def __init__(self, config: PMCTFLConfig):
         super().__init__()
         self.config, levels = config, range(config.temporal_levels)
-        self.structure = MCTF(config.structure.gop, config.temporal_levels, adaptive_gop(config.structure))
+        own = config.structure
+        self.structure = MCTF(own.gop, config.temporal_levels, own.first_level, adaptive_gop(own))
         self.qualities, self.spatial_levels = config.qualities, config.levels
         self.planes = ColourPlanes(config.chroma, config.lossless)
         law = ScaleLaw("laplace", config.entropy.likelihood_bound)

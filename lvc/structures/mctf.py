@@ -11,7 +11,7 @@ the last whole group are groups of ever smaller powers of two. One group is in m
 splits groups by their content (:mod:`lvc.structures.adaptive_gop`), what it compares of one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -23,6 +23,7 @@ from torch.utils.checkpoint import checkpoint
 
 from lvc.bitstream.packet import Packet
 from lvc.codec import EncodedFrame, FrameCoding, Rate
+from lvc.config.parts import MCTFConfig
 from lvc.entropy.streams import Read, SymbolStream, Write
 from lvc.errors import BitstreamError, UserError
 from lvc.motion.resolution import FULL, MotionScale
@@ -32,6 +33,8 @@ from lvc.structures.frame import pad, padded_size
 
 if TYPE_CHECKING:
     from lvc.models.pmctf_l import PMCTFL
+
+_FIRST_LEVEL = MCTFConfig().first_level
 
 
 @dataclass
@@ -43,12 +46,14 @@ class Band:
         bits: ``(B,)`` by stream name.
         flow: Decoded motion to the frame that it was paired with.
         prediction: Planes of that frame, moved to it.
+        missed: ``(B,)`` squared error of luma that prediction's filters leave, of luma in [0, 1].
     """
 
     planes: list[Tensor] | None = None
     bits: dict[str, Tensor] = field(default_factory=dict)
     flow: Tensor | None = None
     prediction: list[Tensor] | None = None
+    missed: Tensor | None = None
 
 
 class MCTF:
@@ -57,6 +62,7 @@ class MCTF:
     Args:
         gop: Frames of a group, a power of two.
         levels: Temporal levels that the codec has.
+        first_level: The level that a training clip of frames so far apart begins at.
         choice: Splits blocks of ``gop`` frames into groups, and chooses the resolution of their motion; ``None`` for
             whole groups, with motion at its own.
 
@@ -68,8 +74,14 @@ class MCTF:
     references = 1
     by_distance = True
 
-    def __init__(self, gop: int, levels: int, choice: AdaptiveGOP | None = None):
-        self.gop, self.levels, self.choice = gop, levels, choice
+    def __init__(
+        self,
+        gop: int,
+        levels: int,
+        first_level: Callable[[int], int] = _FIRST_LEVEL,
+        choice: AdaptiveGOP | None = None,
+    ):
+        self.gop, self.levels, self.first_level, self.choice = gop, levels, first_level, choice
         if choice is not None and min(choice.gops) > gop:
             raise UserError(f"structure.gops: none of {list(choice.gops)} fits into blocks of {gop} frames")
 
@@ -87,7 +99,7 @@ class MCTF:
         if intra_period & (intra_period - 1) or intra_period > 2**self.levels:
             choices = ", ".join(str(2**level) for level in range(self.levels + 1))
             raise UserError(f"intra period {intra_period}: is no group of this codec; choices are: {choices}")
-        return MCTF(intra_period, self.levels, self.choice)
+        return MCTF(intra_period, self.levels, self.first_level, self.choice)
 
     def kinds(self, frames: int) -> list[str]:
         """Kinds of the frames of a training clip."""
@@ -119,7 +131,7 @@ class MCTF:
         Yields:
             Codings in display order, each with its display index.
         """
-        first_level = distance.bit_length() - 1
+        first_level = self.first_level(distance)
         luma_only = stream.training and codec.config.train_on == "luma"
         call = (lambda f, *a: checkpoint(f, *a, use_reentrant=False)) if checkpointing else (lambda f, *a: f(*a))
         q, frames = codec.quality(rate, len(clip)), clip.unbind(1)
@@ -147,6 +159,7 @@ class MCTF:
                     bits=band.bits,
                     prediction=codec.join(said, luma_of),
                     flow=band.flow,
+                    distortions={} if band.missed is None else {"filtered_prediction": band.missed},
                     index=start + offset,
                 )
 
@@ -173,6 +186,7 @@ class MCTF:
                 band.bits |= bits
                 band.prediction = codec.warp(before.planes, band.flow)
                 band.planes, before.planes = codec.analyse(level, *pair, band.flow)
+                band.missed = (band.planes[0][:, :1] / 255).square().mean((1, 2, 3))
             step, level = 2 * step, level + 1
 
     @torch.inference_mode()
@@ -214,6 +228,7 @@ class MCTF:
                 packet=Packet("H" if offset else "L", first + start + offset, streams[offset].payload()),
                 frame=picture,
                 bits={name: float(bits.sum()) for name, bits in bands[offset].bits.items()},
+                level=len(bands).bit_length() - 1 - level_of(offset) if offset else 0,
                 motion_factor=scale.factor if offset and self.choice is not None else None,
             )
 

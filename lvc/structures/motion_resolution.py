@@ -6,7 +6,7 @@ RGB, and here it is that of the frame as it is shown: clamped, without padding.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -29,12 +29,14 @@ class Trial:
         coding: Its coding, with bits of a stream ``resolution``.
         payload: What was written.
         cost: Lambda times MSE plus bits per pixel; 0 where the search compares no costs.
+        tried: Bits and cost of every factor that was compared.
     """
 
     factor: int
     coding: FrameCoding
     payload: bytes
     cost: float = 0.0
+    tried: dict[int, tuple[int, float]] = field(default_factory=dict)
 
 
 class MotionResolution:
@@ -94,8 +96,12 @@ class MotionResolution:
         if self.search == "ranked" and len(scales) > 1:
             shown = (..., slice(size[0]), slice(size[1]))
             scales = [min(scales, key=lambda s: _mse(codec.warped(kind, frame, state, s)[shown], frame[shown]))]
-        trials = self._trials(codec, kind, frame, state, rate, size, scales)
-        return min(trials, key=lambda trial: trial.cost)
+        best, tried = None, {}
+        for trial in self._trials(codec, kind, frame, state, rate, size, scales):
+            best = trial if best is None or trial.cost < best.cost else best
+            if len(scales) > 1:
+                tried[trial.factor] = (8 * len(trial.payload), trial.cost)
+        return replace(best, tried=tried)
 
     def _allowed(self, size: tuple[int, int], distance: int) -> list[int]:
         """Factors that the frame is large enough for, and its temporal level is allowed."""
