@@ -17,6 +17,7 @@ HUSHED = (
     ".*lower value for log_every_n_steps.*",
     "Total length of .* across ranks is zero.*",  # a stage that was killed between its last batch and its export
     ".*GPU available but not used.*",
+    ".*`srun` command is available on your system but is not used.*",  # a SLURM machine, and no job wanted
     r".*isinstance\(treespec, LeafSpec\).*",  # Lightning's own
     ".*torch.jit.script.* is deprecated.*",  # CompressAI's own
 )

@@ -23,7 +23,7 @@ SCHEDULES = {
     "mastc_vc": ["mastc_2stage", "mastc_short"],
     "pwave": ["pwave", "pwave_short"],
     "spynet": ["flow_pretrain", "flow_pretrain_cpu"],
-    "pmctf_l": ["mctf_8stage", "mctf_short"],
+    "pmctf_l": ["mctf_8stage", "mctf_8stage_released", "mctf_short"],
     **{name: ["intra", "intra_short"] for name in INTRA},
 }
 LOSSES = {
