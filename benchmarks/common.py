@@ -14,7 +14,7 @@ import torch
 
 from lvc.config.contract import build
 from lvc.config.model import MODELS, ModelConfig
-from lvc.config.parts import LowDelayConfig
+from lvc.config.parts import HierarchicalBConfig, LowDelayConfig
 
 
 def arguments(description: str, repeats: int | None = 5, model: bool = False) -> argparse.ArgumentParser:
@@ -31,12 +31,20 @@ def arguments(description: str, repeats: int | None = 5, model: bool = False) ->
 
 def p_frame_codecs() -> list[str]:
     """Models whose frames refer to the one before."""
-    types = {name: {field.name: field.type for field in fields(contract)} for name, contract in MODELS.items()}
-    return [n for n in MODELS if "frame" in MODELS[n].PARTS and types[n].get("structure") is LowDelayConfig]
+    return [name for name in MODELS if "frame" in MODELS[name].PARTS and _structure(name) is LowDelayConfig]
+
+
+def b_frame_codecs() -> list[str]:
+    """Models whose frames lie between their references."""
+    return [name for name in MODELS if _structure(name) is HierarchicalBConfig]
+
+
+def _structure(model: str) -> type | None:
+    return {field.name: field.type for field in fields(MODELS[model])}.get("structure")
 
 
 def full_size(model: str) -> torch.nn.Module:
-    """The full-size P-frame codec of that name with fresh weights, the same each time, over a small intra codec."""
+    """The full-size codec of that name with fresh weights, the same each time, over a small intra codec."""
     from lvc.models.build import build_codec
 
     torch.manual_seed(0)
