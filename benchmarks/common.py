@@ -16,6 +16,24 @@ from lvc.config.contract import build
 from lvc.config.model import MODELS, ModelConfig
 from lvc.config.parts import HierarchicalBConfig, LowDelayConfig
 
+RUN = [
+    *(
+        "size=tiny",
+        "schedule=single_stage",
+        "schedule.order=[joint]",
+        "schedule.all.epochs=null",
+        "schedule.all.frames=3",
+    ),
+    *(
+        "trainer.accelerator=cpu",
+        "trainer.workers=0",
+        "trainer.progress=false",
+        "trainer.overfit=true",
+        "dataset.clips=8",
+    ),
+]
+"""The tiny DCVC-TCM over three frames; one batch again and again, so that nothing is loaded meanwhile."""
+
 
 def arguments(description: str, repeats: int | None = 5, model: bool = False) -> argparse.ArgumentParser:
     """Arguments every benchmark takes, and how often it repeats and which P-frame codec it builds, if it does."""
