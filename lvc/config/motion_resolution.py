@@ -6,6 +6,8 @@ from pydantic import Field
 
 from lvc.config.contract import ConfigError, contract
 
+Filter = Literal["box", "bilinear", "antialiased"]
+
 
 @contract
 class MotionResolutionConfig:
@@ -18,19 +20,28 @@ class MotionResolutionConfig:
     """What frames may be made smaller by for motion: ascending powers of two."""
     variant: Literal["omra", "A", "B"] = "omra"
     """`omra` codes small flow; `A` enlarges flow before it is coded; `B` compensates small frames (B frames alone)."""
-    filter: Literal["box", "bilinear", "antialiased"] = "box"
+    filter: Filter = "box"
     """How frames are made smaller: mean of squares, bilinear without smoothing, bicubic with it."""
     lmbda: float | None = Field(None, gt=0)
     """Weight of the MSE against bits per pixel; null takes that of the export's training."""
 
     def __post_init__(self):
-        for factor in self.factors:
-            if not 0 < factor <= 64 or factor & (factor - 1):
-                raise ConfigError("factors", f"{factor} is no power of two from 1 to 64")
-        if list(self.factors) != sorted(set(self.factors)):
-            raise ConfigError("factors", f"{list(self.factors)} do not ascend; try {sorted(set(self.factors))}")
+        check_factors(self.factors)
         if self.lmbda is not None and self.search == "ranked":
             raise ConfigError("lmbda", "search=ranked compares no costs; leave it null, or take another search")
+
+
+def check_factors(factors: tuple[int, ...]) -> None:
+    """Refuse what frames cannot be made smaller by.
+
+    Raises:
+        ConfigError: Naming the factor, or an order that would do.
+    """
+    for factor in factors:
+        if not 0 < factor <= 64 or factor & (factor - 1):
+            raise ConfigError("factors", f"{factor} is no power of two from 1 to 64")
+    if list(factors) != sorted(set(factors)):
+        raise ConfigError("factors", f"{list(factors)} do not ascend; try {sorted(set(factors))}")
 
 
 def check_variant(config: MotionResolutionConfig, variants: tuple[str, ...]) -> None:

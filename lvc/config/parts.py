@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.contract import ConfigError, contract
 
 
@@ -40,7 +41,7 @@ class HierarchicalBConfig:
 
 
 @contract
-class MCTFConfig:
+class MCTFConfig(AdaptiveGOPConfig):
     """Motion-compensated temporal filtering: groups of frames become one low-pass frame and high-pass ones."""
 
     name: Literal["mctf"] = "mctf"
@@ -52,9 +53,12 @@ class MCTFConfig:
     to base 2, rounded down."""
 
     def __post_init__(self):
+        AdaptiveGOPConfig.__post_init__(self)
         if self.gop & (self.gop - 1):
             below = 1 << self.gop.bit_length() - 1
             raise ConfigError("gop", f"{self.gop} is no power of two; near ones are {below} and {2 * below}")
+        if self.adaptive and min(self.gops) > self.gop:
+            raise ConfigError("gops", f"none of {list(self.gops)} fits into blocks of {self.gop} frames")
         if any(level < 0 for level in self.first_levels):
             raise ConfigError("first_levels", f"levels are counted from 0, got {list(self.first_levels)}")
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lvc.bitstream.container import packet_bytes
 from lvc.coding import decode_video, encode_video
+from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.evaluate import ProtocolConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.datasets.frames import to_tensor
@@ -28,6 +29,7 @@ def measure_learned(
     device: str = "cpu",
     q: float | None = None,
     resolution: MotionResolutionConfig | None = None,
+    adaptive: AdaptiveGOPConfig | None = None,
 ) -> Measurement:
     """Encode a source to ``target``, decode it with a codec loaded anew, and measure what comes out.
 
@@ -41,8 +43,10 @@ def measure_learned(
         device: Where the networks run.
         q: Quality index of a variable-rate export.
         resolution: Resolution of motion; ``None`` takes the export's.
+        adaptive: Groups by content; ``None`` takes the export's.
     """
-    coded = _encode(load_export(path, device), source, protocol, target, q, resolution)
+    choices = (q, resolution, adaptive)
+    coded = _encode(load_export(path, device), source, protocol, target, choices)
     fresh, wrong, decoding = load_export(path, device), [], Stopwatch()
 
     def checked() -> Iterator[Tensor]:
@@ -82,14 +86,13 @@ def _encode(
     source: Source,
     protocol: ProtocolConfig,
     target: Path,
-    q: float | None,
-    resolution: MotionResolutionConfig | None,
+    choices: tuple[float | None, MotionResolutionConfig | None, AdaptiveGOPConfig | None],
 ) -> _Coded:
     """Write the file, and keep what it tells."""
     reading, encoding = Stopwatch(), Stopwatch()
     frames = reading.over(to_tensor(frame) for frame in source.frames())
     sequence = source.sequence
-    video = encode_video(export, frames, target, sequence.fps, sequence.matrix, protocol.intra_period, q, resolution)
+    video = encode_video(export, frames, target, sequence.fps, sequence.matrix, protocol.intra_period, *choices)
     coded = _Coded(MiddleFrame(source.count))
     for frame in encoding.over(video):
         packet = frame.packet

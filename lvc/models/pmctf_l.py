@@ -32,8 +32,10 @@ from lvc.layers.rate import QualityFactor
 from lvc.layers.temporal import TemporalLifting
 from lvc.models.planes import ColourPlanes, PlaneCoder, middle_quality
 from lvc.motion.prior_codec import MotionMemory, PriorMotionCodec
+from lvc.motion.resolution import FULL, MotionScale
 from lvc.motion.spynet import SpyNet
 from lvc.motion.warp import halve, warp
+from lvc.structures.adaptive_gop import adaptive_gop
 from lvc.structures.mctf import MCTF
 
 Planes = list[Tensor]
@@ -53,7 +55,8 @@ class PMCTFL(VideoCodec):
     def __init__(self, config: PMCTFLConfig):
         super().__init__()
         self.config, levels = config, range(config.temporal_levels)
-        self.structure = MCTF(config.structure.gop, config.temporal_levels, config.structure.first_level)
+        own = config.structure
+        self.structure = MCTF(own.gop, config.temporal_levels, own.first_level, adaptive_gop(own))
         self.qualities, self.spatial_levels = config.qualities, config.levels
         self.planes = ColourPlanes(config.chroma, config.lossless)
         law = ScaleLaw("laplace", config.entropy.likelihood_bound)
@@ -102,6 +105,7 @@ class PMCTFL(VideoCodec):
         shape: tuple[int, int, int],
         q: Tensor,
         stream: SymbolStream,
+        scale: MotionScale = FULL,
     ) -> tuple[Tensor, dict[str, Tensor], MotionMemory]:
         """Estimate and code motion from a frame to the one before it on a level.
 
@@ -112,14 +116,18 @@ class PMCTFL(VideoCodec):
             shape: Batch, height and width of luma.
             q: ``(B,)`` quality indices.
             stream: Where symbols go to or come from.
+            scale: The resolution that it is estimated and coded at, the same for all pairs of a group.
 
         Returns:
             Decoded flow at luma's size, bits by stream name, memory.
         """
-        flow = None
+        flow, size = None, shape[1:]
         if not stream.reads:
-            flow = self.flow(*((planes[0][:, :1] / 255).expand(-1, 3, -1, -1) for planes in pair))
-        return self.motion[level].code(flow, memory, shape, q, stream)
+            small = (scale.reduce(planes[0][:, :1], self.stride) for planes in pair)
+            flow = self.flow(*((luma / 255).expand(-1, 3, -1, -1) for luma in small))
+        coded = (shape[0], *scale.coded_size(size, self.stride))
+        flow, bits, memory = self.motion[level].code(flow, memory, coded, q, stream)
+        return scale.decoded(flow, size), bits, memory
 
     def analyse(self, level: int, current: Planes, reference: Planes, flow: Tensor) -> tuple[Planes, Planes]:
         """High-pass and low-pass planes of two frames."""

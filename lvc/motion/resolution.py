@@ -4,6 +4,8 @@ Flow is estimated between smaller pictures, where large motion is small, and cod
 its values with it; compensation and all that follows run at full size. The codec's networks stay as they are.
 """
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +15,11 @@ from torch.nn import functional as F
 from lvc.layers.padding import pad, padded_size
 
 Variant = Literal["omra", "A", "B"]
+
+SMALLEST = 16
+"""Shortest side of a picture that motion is told from: one element of a motion latent."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,3 +89,29 @@ class MotionScale:
 
 FULL = MotionScale()
 """Motion at the frame's own size."""
+
+
+def fitting(factors: Sequence[int], size: tuple[int, int]) -> list[int]:
+    """Ascending factors that frames of ``(h, w)``, without padding, are large enough for; the first where none is."""
+    return [factor for factor in factors if min(size) >= SMALLEST * factor] or [factors[0]]
+
+
+class Factors:
+    """What frames may be made smaller by; those they are too small for are left out, which is said once.
+
+    Args:
+        factors: Ascending.
+    """
+
+    def __init__(self, factors: Sequence[int]):
+        self.factors = tuple(factors)
+        self._said = False
+
+    def fit(self, size: tuple[int, int]) -> list[int]:
+        """See :func:`fitting`."""
+        fit = fitting(self.factors, size)
+        if len(fit) < len(self.factors) and not self._said:
+            self._said = True
+            left_out = ", ".join(str(factor) for factor in self.factors if factor not in fit)
+            log.warning("frames of %dx%d are too small for motion at 1/%s: left out", *reversed(size), left_out)
+        return fit

@@ -5,7 +5,6 @@ trained for it. The paper says that the factor is signalled, not how; that its d
 RGB, and here it is that of the frame as it is shown: clamped, without padding.
 """
 
-import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -18,12 +17,7 @@ from lvc.config.contract import ConfigError, build
 from lvc.config.motion_resolution import MotionResolutionConfig, check_variant
 from lvc.entropy.streams import SymbolStream, Write
 from lvc.errors import BitstreamError
-from lvc.motion.resolution import MotionScale
-
-SMALLEST = 16
-"""Shortest side of a picture that motion is told from: one element of a motion latent."""
-
-log = logging.getLogger(__name__)
+from lvc.motion.resolution import Factors, MotionScale
 
 
 @dataclass(frozen=True)
@@ -54,14 +48,19 @@ class MotionResolution:
     Attributes:
         lmbda: Weight of the distortion, ``None`` for that of the rate point.
         compares_costs: Whether the search needs it.
+        option: What messages call the choice.
+        instead: What a user may do where no lambda is known.
     """
+
+    option = "motion_resolution"
+    instead = "give motion_resolution.lmbda, or search=ranked, which needs none"
 
     def __init__(self, config: MotionResolutionConfig):
         self.factors, self.search = config.factors, config.search
         self.scale = MotionScale(1, config.variant, config.filter)
         self.lmbda = config.lmbda
         self.compares_costs = self.search != "ranked" and len(self.factors) > 1
-        self._said = False
+        self._fitting = Factors(config.factors)
 
     def describe(self) -> dict[str, Any]:
         """What a decoder has to know, as a bitstream's header says it."""
@@ -106,11 +105,7 @@ class MotionResolution:
 
     def _allowed(self, size: tuple[int, int], distance: int) -> list[int]:
         """Factors that the frame is large enough for, and its temporal level is allowed."""
-        fit = [factor for factor in self.factors if min(size) >= SMALLEST * factor] or [self.factors[0]]
-        if len(fit) < len(self.factors) and not self._said:
-            self._said = True
-            left_out = ", ".join(str(factor) for factor in self.factors if factor not in fit)
-            log.warning("frames of %dx%d are too small for motion at 1/%s: left out", *reversed(size), left_out)
+        fit = self._fitting.fit(size)
         if self.search != "by_level":
             return fit
         return [factor for factor in fit if factor <= 2 * distance] or [fit[0]]
