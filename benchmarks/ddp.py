@@ -8,33 +8,23 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from common import arguments, report
+from common import RUN, arguments, report
 
 from lvc.config.compose import compose
 from lvc.config.run import build_run
 from lvc.training.run import train
 
-RUN = [
-    *(
-        "size=tiny",
-        "schedule=single_stage",
-        "schedule.order=[joint]",
-        "schedule.all.epochs=null",
-        "schedule.all.frames=3",
-        "schedule.all.crop=128",
-    ),
-    *("trainer=ddp", "trainer.accelerator=cpu", "trainer.threads=1", "trainer.workers=0", "trainer.progress=false"),
-    *("trainer.overfit=true", "trainer.log_every=1", "trainer.pictures=0", "trainer.validation_clips=1"),
-    *("trainer.validation_frames=2", "dataset.height=128", "dataset.width=128", "dataset.clips=8"),
+SHARED = [
+    *(*RUN, "schedule.all.crop=128", "dataset.height=128", "dataset.width=128", "trainer=ddp", "trainer.threads=1"),
+    *("trainer.log_every=1", "trainer.pictures=0", "trainer.validation_clips=1", "trainer.validation_frames=2"),
 ]
-"""The tiny DCVC-TCM over three frames of 128x128, four clips per process; one batch again and again, so that nothing is
-loaded meanwhile."""
+"""Frames of 128x128, four clips per process."""
 
 
 def frames_per_second(world: int, steps: int) -> float:
     """Median over the steps of a run, without its first three."""
     with tempfile.TemporaryDirectory() as folder:
-        composed = compose("train", [*RUN, f"schedule.all.steps={steps}", f"dir={folder}/run"])
+        composed = compose("train", [*SHARED, f"schedule.all.steps={steps}", f"dir={folder}/run"])
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import arguments, report
+from common import RUN, arguments, report
 
 from lvc.config.compose import compose
 from lvc.config.run import build_run
@@ -22,18 +22,7 @@ from lvc.training.base import StageBase
 from lvc.training.run import train
 
 BATCHES = 500
-RUN = [
-    *(
-        "size=tiny",
-        "schedule=single_stage",
-        "schedule.order=[joint]",
-        "schedule.all.epochs=null",
-        "schedule.all.frames=3",
-        "schedule.all.crop=64",
-    ),
-    *("trainer.accelerator=cpu", "trainer.workers=0", "trainer.progress=false", "trainer.overfit=true"),
-    *("trainer.validation_clips=2", "dataset.clips=8"),
-]
+PLAN = [*RUN, "schedule.all.crop=64", "trainer.validation_clips=2"]
 TRAIN = Path(__file__).parents[1] / "train.py"
 
 
@@ -60,7 +49,13 @@ def bookkeeping(repeats: int, threads: int) -> dict[str, dict[str, float]]:
     timed(validation, "log_pictures", costs["log pictures"])
     often = ["trainer.log_every=1", "trainer.checkpoint_every=4", "trainer.validate_every=8"]
     with tempfile.TemporaryDirectory() as folder:
-        command = [*RUN, *often, f"schedule.all.steps={8 * repeats}", f"trainer.threads={threads}", f"dir={folder}/run"]
+        command = [
+            *PLAN,
+            *often,
+            f"schedule.all.steps={8 * repeats}",
+            f"trainer.threads={threads}",
+            f"dir={folder}/run",
+        ]
         composed = compose("train", command)
         train(build_run(composed), composed)
     return {
@@ -85,7 +80,7 @@ def first_step(folder: str, threads: int) -> float:
     log, before = Path(folder, "run", "metrics.csv"), 0
     if log.is_file():
         before = _logged(log)
-    command = [sys.executable, str(TRAIN), *RUN, "trainer.log_every=1", "trainer.checkpoint_every=1"]
+    command = [sys.executable, str(TRAIN), *PLAN, "trainer.log_every=1", "trainer.checkpoint_every=1"]
     command += ["schedule.all.steps=100000", f"trainer.threads={threads}", f"dir={folder}/run"]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

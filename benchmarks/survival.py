@@ -89,7 +89,7 @@ def run_until(command: list[str], ready: Callable[[], bool], moment: Moment) -> 
     """Start a command, kill it when the moment comes, and return its exit code."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     while process.poll() is None and not ready():
-        time.sleep(0.001)
+        time.sleep(0.005 if moment.kind == "writing" else 0.02)
     time.sleep(moment.wait)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL) if moment.victim == "all" else process.kill()

@@ -41,7 +41,7 @@ def quiet() -> Iterator[None]:
 
 
 class Bar(pl.Callback):
-    """One progress bar per stage with loss, PSNR and rate of a recent batch.
+    """One progress bar per stage, the first process's, with loss, PSNR and rate of a recent batch.
 
     Args:
         title: What stands before it.
@@ -51,8 +51,9 @@ class Bar(pl.Callback):
         self.title, self.bar = title, None
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        pace = 0.2 if sys.stderr.isatty() else 30.0  # a log file wants few lines
-        self.bar = tqdm(total=module.total, initial=module.done, desc=self.title, mininterval=pace, dynamic_ncols=True)
+        options = {"total": module.total, "initial": module.done, "desc": self.title, "dynamic_ncols": True}
+        options["mininterval"] = 0.2 if sys.stderr.isatty() else 30.0  # a log file wants few lines
+        self.bar = tqdm(**options, disable=not trainer.is_global_zero)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         if self.bar.update():  # drawn just now, so that figures are fetched from the device only now and then

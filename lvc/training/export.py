@@ -24,6 +24,7 @@ from lvc.config.parts import shipped_flow
 from lvc.entropy.priors import EntropyModel
 from lvc.entropy.tables import CodingTables
 from lvc.errors import UserError
+from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.motion.spynet import SpyNet, fit_pyramid
 
@@ -124,6 +125,8 @@ def load_export(path: Path | str, device: str = "cpu", codec_only: bool = True) 
     except RuntimeError as error:
         raise UserError(f"{path}: weights do not fit its model '{config.name}' ({_first_line(error)})") from None
     _move(codec.eval().requires_grad_(False), device)
+    if getattr(codec, "channels_last", False):
+        to_channels_last(codec)
     for name, model in _entropy_models(codec):
         model.tables = CodingTables.from_tensors(
             {k: tensors[f"tables.{name}.{k}"] for k in ("counts", "sizes", "lows")}

@@ -13,6 +13,7 @@ from lvc.datasets.loader import make_loader
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.training import checkpoints, console, resume
+from lvc.training.alone import alone
 from lvc.training.artifacts import log_export
 from lvc.training.atomic import full_disk_said, replacing
 from lvc.training.base import StageBase
@@ -46,7 +47,8 @@ def train(run: RunConfig, composed: dict[str, Any]) -> Path:
     Raises:
         UserError: If the plan cannot be run as it stands, or the folder holds another run.
     """
-    with console.quiet(), together(), full_disk_said(Path(run.dir)), Interrupt() as interrupt:
+    folder = Path(run.dir)
+    with console.quiet(), together(), full_disk_said(folder), alone(folder), Interrupt() as interrupt:
         return Run(run, composed, interrupt).train()
 
 

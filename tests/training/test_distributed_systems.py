@@ -24,7 +24,7 @@ SMALL = [
 PLANS = {
     "b_canf": ["schedule=b_canf_short", "schedule.order=[predictor,motion,gop]", "schedule.all.crop=64"],
     "mastc_vc": ["schedule=mastc_short", "schedule.order=[pair]", "schedule.all.crop=64"],
-    "pmctf_l": ["schedule=mctf_short", "schedule.order=[mv_rate,levels,gop_4]", "schedule.all.crop=64"],
+    "pmctf_l": ["schedule=mctf_short", "schedule.order=[levels,gop_4]", "schedule.all.crop=64"],
     "spynet": ["schedule=flow_pretrain_cpu", "schedule.order=[level5,level4]"],
 }
 """What differs most among systems: frozen parts, batch norms, levels that a sample draws, a task other than coding."""

@@ -1,0 +1,62 @@
+"""One run at a time in a folder."""
+
+import fcntl
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from pytorch_lightning.utilities import rank_zero_only
+
+from lvc.errors import UserError
+from lvc.training.atomic import check_writable
+
+PATIENCE = 15.0
+"""Seconds to wait for a run that was killed a moment ago, and whose last process has not noticed yet."""
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a run's folder, whose checkpoints and logs would be mixed.
+
+    Two commands may be typed where one was meant, and a worker of a sweep outlives a sweep that was killed. The system
+    drops the lock when the process ends, however it ends. A file system without locks has none.
+
+    Raises:
+        UserError: If another process holds the folder.
+    """
+    if rank_zero_only.rank != 0:
+        yield
+        return
+    path = folder / ".lock"
+    check_writable(path)
+    with path.open("a+") as file:
+        _lock(file, folder)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+        file.truncate(0)
+
+
+def _lock(file: TextIO, folder: Path) -> None:
+    end, told = time.monotonic() + PATIENCE, False
+    while True:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except (BlockingIOError, PermissionError):
+            file.seek(0)
+            other = file.read() or "another process"
+            if time.monotonic() > end:
+                raise UserError(f"dir: {folder}: {other} trains there; end it, or choose another dir") from None
+            if not told:
+                print(f"waiting for {other}, which trains in {folder}", file=sys.stderr, flush=True)
+                told = True
+            time.sleep(0.2)
+        except OSError:  # locks are not to be had here
+            return
