@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from lvc.config.contract import ConfigError, contract
-from lvc.config.feasible import check_clips, check_parts
+from lvc.config.feasible import check_clips, check_no_loss, check_parts
 from lvc.config.schedule import StageConfig
 
 
@@ -18,6 +18,7 @@ class SpyNetModelConfig:
     STRIDE: ClassVar[int] = 1
     CODEC: ClassVar[str] = "lvc.models.spynet:FlowNetwork"
     SUMMARY: ClassVar[str] = "Optical flow network, to start codecs from"
+    USE: ClassVar[str] = "a flow network"
 
     name: Literal["spynet"]
     """Model name."""
@@ -30,7 +31,7 @@ class SpyNetModelConfig:
     colour: Literal["rgb", "luma"] = "rgb"
     """What the network sees: RGB pictures, or their BT.601 luma."""
 
-    def check_flow_stage(self, key: str, stage: StageConfig, dataset: Any) -> None:
+    def check_other_stage(self, key: str, stage: StageConfig, dataset: Any) -> None:
         """Check that a stage can run, before anything does.
 
         Raises:
@@ -50,8 +51,7 @@ class SpyNetModelConfig:
         check_clips(key, stage, f"{self.levels - finest} levels", stride, dataset)
 
     def _check_loss(self, key: str, stage: StageConfig, dataset: Any) -> None:
-        if stage.loss.distortion or stage.loss.rate:
-            raise ConfigError(f"{key}.loss", f"{self.name} codes nothing; its loss is in {key}.flow")
+        check_no_loss(key, stage, self.name, f"is in {key}.flow")
         flow = stage.flow
         if not (flow.epe or flow.photometric):
             raise ConfigError(f"{key}.flow", "epe and photometric weigh nothing, so the stage would learn nothing")
