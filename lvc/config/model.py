@@ -19,6 +19,7 @@ from lvc.config.maskcrt_b import MaskCRTBConfig
 from lvc.config.mastc_vc import MASTCVCConfig
 from lvc.config.pmctf_l import PMCTFLConfig
 from lvc.config.pwave import PWaveConfig
+from lvc.config.pwc_net import PWCNetModelConfig
 from lvc.config.resolution_classifier import ResolutionClassifierConfig
 from lvc.config.spynet import SpyNetModelConfig
 from lvc.config.ssnvc import SSNVCConfig
@@ -32,6 +33,7 @@ MODELS: dict[str, type] = {
     "pwave": PWaveConfig,
     "pmctf_l": PMCTFLConfig,
     "spynet": SpyNetModelConfig,
+    "pwc_net": PWCNetModelConfig,
     "resolution_classifier": ResolutionClassifierConfig,
     **INTRA_CODECS,
 }

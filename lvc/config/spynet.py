@@ -39,9 +39,7 @@ class SpyNetModelConfig:
         """
         parts = self.PARTS[: self.levels]
         check_parts(key, stage, self.name, parts)
-        self._check_loss(key, stage, dataset)
-        if stage.frames != 2:
-            raise ConfigError(f"{key}.frames", f"{stage.frames} frames, and flow is between 2")
+        check_flow_stage(key, stage, self.name, dataset)
         if stage.flow.fewest_levels is not None and stage.flow.fewest_levels > self.levels:
             most = f"{stage.flow.fewest_levels} is more than model.levels, {self.levels}"
             raise ConfigError(f"{key}.flow.fewest_levels", most)
@@ -50,10 +48,18 @@ class SpyNetModelConfig:
         stride = 2 ** (self.levels - 1 - finest)
         check_clips(key, stage, f"{self.levels - finest} levels", stride, dataset)
 
-    def _check_loss(self, key: str, stage: StageConfig, dataset: Any) -> None:
-        check_no_loss(key, stage, self.name, f"is in {key}.flow")
-        flow = stage.flow
-        if not (flow.epe or flow.photometric):
-            raise ConfigError(f"{key}.flow", "epe and photometric weigh nothing, so the stage would learn nothing")
-        if flow.epe and dataset.name != "synthetic":
-            raise ConfigError(f"{key}.flow.epe", f"dataset {dataset.name} has no true flow; synthetic has")
+
+def check_flow_stage(key: str, stage: StageConfig, model: str, dataset: Any) -> None:
+    """Check that a flow network's stage has a loss, what the loss needs, and two frames.
+
+    Raises:
+        ConfigError: Naming the option.
+    """
+    check_no_loss(key, stage, model, f"is in {key}.flow")
+    flow = stage.flow
+    if not (flow.epe or flow.photometric):
+        raise ConfigError(f"{key}.flow", "epe and photometric weigh nothing, so the stage would learn nothing")
+    if flow.epe and dataset.name != "synthetic":
+        raise ConfigError(f"{key}.flow.epe", f"dataset {dataset.name} has no true flow; synthetic has")
+    if stage.frames != 2:
+        raise ConfigError(f"{key}.frames", f"{stage.frames} frames, and flow is between 2")
