@@ -35,6 +35,8 @@ class ResolutionClassifierConfig:
     """Weight of the MSE in the costs; null takes that of the codec's training."""
     temperature: float = Field(0.02, gt=0)
     """Softness of the labels: a factor so much (as a share) above the least cost gets 1/e of its weight."""
+    views: int | None = Field(None, ge=1)
+    """Samples of each clip whose costs are computed once and kept in memory; null draws new ones in every epoch."""
     widths: tuple[int, int, int, int] = (16, 24, 32, 32)
     """Channels of the features at 1/2, 1/4, 1/8 and 1/16 of the size."""
     channels: int = Field(48, ge=4)

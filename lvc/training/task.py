@@ -120,9 +120,28 @@ class ClassifierTask(CodecTask):
             raise ConfigError("trainer.validation_frames", "a frame stands between 2 references: 3 or more, or null")
         self.module = partial(ResolutionModule, costs=FactorCosts(run.model))
 
+    def samples(self, name: str, source: Any) -> Dataset:
+        """See :meth:`CodecTask.samples`."""
+        samples, views = super().samples(name, source), self.run.model.views
+        return samples if views is None else _Views(samples, views)
+
     def compile(self, codec: ResolutionClassifier) -> None:
         """See :meth:`CodecTask.compile`."""
         codec.compile()
+
+
+class _Views(Dataset):
+    """Samples that come again after so many epochs, with ``view`` and ``draw``, by which they are known."""
+
+    def __init__(self, samples: Dataset, views: int):
+        self.samples, self.views, self.corrupt_budget = samples, views, samples.corrupt_budget
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, key: tuple[int, int]) -> dict:
+        view, draw = key[0] % self.views, key[1]
+        return self.samples[view, draw] | {"view": view, "draw": draw}
 
 
 _STILL = AugmentConfig(horizontal_flip=False, vertical_flip=False, time_reversal=False)

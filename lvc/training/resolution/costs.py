@@ -1,5 +1,6 @@
 """What a trained codec pays for a frame with its motion at each resolution."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +30,21 @@ class Costs:
     references: list[Tensor]
     costs: Tensor
 
+    @staticmethod
+    def stack(found: "list[Costs]") -> "Costs":
+        """Those of several batches as one."""
+        references = [torch.cat(pictures).float() for pictures in zip(*(c.references for c in found), strict=True)]
+        return Costs(torch.cat([c.frame for c in found]).float(), references, torch.cat([c.costs for c in found]))
+
+    def smaller(self) -> "Costs":
+        """The same with pictures of 16 bits, on the CPU."""
+        pictures = [picture.half().cpu() for picture in (self.frame, *self.references)]
+        return Costs(pictures[0], pictures[1:], self.costs.cpu())
+
+    def to(self, device: torch.device) -> "Costs":
+        """The same on a device."""
+        return Costs(self.frame.to(device), [r.to(device) for r in self.references], self.costs.to(device))
+
     @property
     def excess(self) -> Tensor:
         """``(B, factors)`` by how much of the least cost each lies above it."""
@@ -51,11 +67,19 @@ class FactorCosts:
         if not self.codec.motion_variants:
             what = f"{export.config.name} has no motion that could be coded at another resolution"
             raise ConfigError("model.codec", f"{config.codec}: {what}")
+        self._known: dict[Hashable, Costs] = {}
         self.scales = [MotionScale(factor, filter=config.filter) for factor in config.factors]
         loss = training_loss(export.info.get("provenance") or {})
         self.lmbda = config.lmbda or loss.get("lmbda")
         if self.lmbda is None or (config.lmbda is None and loss.get("metric", "mse") != "mse"):
             raise ConfigError("model.lmbda", f"{config.codec} does not say that of the MSE; give it")
+
+    def remembered(self, keys: Sequence[Hashable], clip: Tensor) -> Costs:
+        """Costs of every sample by itself, computed when its key is met for the first time; pictures of 16 bits."""
+        for row, key in enumerate(keys):
+            if key not in self._known:
+                self._known[key] = self(clip[row : row + 1]).smaller()
+        return Costs.stack([self._known[key] for key in keys]).to(clip.device)
 
     @torch.no_grad()
     def __call__(self, clip: Tensor) -> Costs:

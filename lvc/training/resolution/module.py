@@ -1,5 +1,6 @@
 """One stage of a classifier of motion's resolution as a LightningModule."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -36,12 +37,25 @@ class ResolutionModule(StageBase):
 
     def train_batch(self, batch: dict[str, Any], optimizer: Any) -> int:
         """See :meth:`lvc.training.base.StageBase.train_batch`."""
-        found = self.costs(batch["clip"])
-        logits = self.codec(found.frame, *found.references)
+        if "view" in batch:
+            keys = list(zip(batch["view"].tolist(), batch["draw"].tolist(), strict=True))
+            found = self.costs.remembered(keys, batch["clip"])
+        else:
+            found = self.costs(batch["clip"])
+        logits = self.codec(*_turned((found.frame, *found.references)))
         loss = cross_entropy(logits, found, self.temperature)
         terms = {"train/loss": loss.detach(), "train/excess": expected_excess(logits.detach(), found)}
         self.descend(optimizer, loss, terms)
         return batch["clip"].shape[0] * batch["clip"].shape[1]
+
+
+def _turned(pictures: Sequence[Tensor]) -> list[Tensor]:
+    """Pictures mirrored, flipped and, where they are square, transposed at random: their costs hardly change."""
+    mirror, flip, transpose = (torch.rand(3) < 0.5).tolist()
+    axes = [axis for axis, turn in ((3, mirror), (2, flip)) if turn]
+    square = pictures[0].shape[2] == pictures[0].shape[3]
+    turned = [picture.flip(axes) for picture in pictures]
+    return [picture.transpose(2, 3) for picture in turned] if transpose and square else turned
 
 
 def labels(found: Costs, temperature: float) -> Tensor:

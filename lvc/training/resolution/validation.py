@@ -18,7 +18,7 @@ class ResolutionValidator(Validator):
     def validate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, float]:
         """Measure every clip, log the means and return them."""
         module.codec.eval()
-        figures = {index: measure(module, item["clip"].to(module.device)) for index, item in self.items(trainer)}
+        figures = {index: measure(module, item["clip"].to(module.device), index) for index, item in self.items(trainer)}
         module.train()
         found = defaultdict(list)
         for one in gather(figures, trainer.world_size):
@@ -30,8 +30,13 @@ class ResolutionValidator(Validator):
 
 
 @torch.no_grad()
-def measure(module: ResolutionModule, clip: Tensor) -> dict[str, float]:
+def measure(module: ResolutionModule, clip: Tensor, number: int) -> dict[str, float]:
     """Means over one frame at every distance of a power of two that ``(T, 3, h, w)`` bytes have.
+
+    Args:
+        module: What trains; it remembers the costs until the next validation.
+        clip: The clip.
+        number: Its number.
 
     Returns:
         ``val/loss``, the cross-entropy; ``val/excess``, what the likeliest factor costs above the least, as a share of
@@ -41,7 +46,7 @@ def measure(module: ResolutionModule, clip: Tensor) -> dict[str, float]:
     found = defaultdict(list)
     distance = 1
     while 2 * distance < len(clip):
-        costs = module.costs(clip[None, : 2 * distance + 1 : distance])
+        costs = module.costs.remembered([("val", number, distance)], clip[None, : 2 * distance + 1 : distance])
         logits = module.codec(costs.frame, *costs.references)
         two = costs.excess.gather(1, logits.topk(2, 1).indices).amin(1).mean()
         for key, value in (
