@@ -14,15 +14,16 @@ import torch
 
 from lvc.config.contract import build
 from lvc.config.model import MODELS, ModelConfig
-from lvc.config.parts import LowDelayConfig
+from lvc.config.parts import HierarchicalBConfig, LowDelayConfig
 
 
-def arguments(description: str, repeats: int = 5, model: bool = False) -> argparse.ArgumentParser:
-    """Arguments every benchmark takes, and which P-frame codec it builds, if it does."""
+def arguments(description: str, repeats: int | None = 5, model: bool = False) -> argparse.ArgumentParser:
+    """Arguments every benchmark takes, and how often it repeats and which P-frame codec it builds, if it does."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     if model:
         parser.add_argument("--model", choices=p_frame_codecs(), default="dcvc_tcm", help="full-size codec to build")
-    parser.add_argument("--repeats", type=int, default=repeats, help="timed repeats after one warm-up")
+    if repeats:
+        parser.add_argument("--repeats", type=int, default=repeats, help="timed repeats after one warm-up")
     parser.add_argument("--threads", type=int, default=None, help="CPU threads (torch's default)")
     parser.add_argument("--out", type=Path, default=None, help="write the results as JSON")
     return parser
@@ -30,12 +31,20 @@ def arguments(description: str, repeats: int = 5, model: bool = False) -> argpar
 
 def p_frame_codecs() -> list[str]:
     """Models whose frames refer to the one before."""
-    types = {name: {field.name: field.type for field in fields(contract)} for name, contract in MODELS.items()}
-    return [n for n in MODELS if "frame" in MODELS[n].PARTS and types[n].get("structure") is LowDelayConfig]
+    return [name for name in MODELS if "frame" in MODELS[name].PARTS and _structure(name) is LowDelayConfig]
+
+
+def b_frame_codecs() -> list[str]:
+    """Models whose frames lie between their references."""
+    return [name for name in MODELS if _structure(name) is HierarchicalBConfig]
+
+
+def _structure(model: str) -> type | None:
+    return {field.name: field.type for field in fields(MODELS[model])}.get("structure")
 
 
 def full_size(model: str) -> torch.nn.Module:
-    """The full-size P-frame codec of that name with fresh weights, the same each time, over a small intra codec."""
+    """The full-size codec of that name with fresh weights, the same each time, over a small intra codec."""
     from lvc.models.build import build_codec
 
     torch.manual_seed(0)
@@ -77,12 +86,13 @@ def synchronise() -> None:
 
 
 def machine() -> dict[str, object]:
-    """What the figures were measured on."""
+    """What the figures were measured on; the load is that of the last minute, and counts other work on the machine."""
     model = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "")
     return {
         "cpu": model or platform.processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "load": os.getloadavg()[0],
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -100,7 +110,8 @@ def report(name: str, rows: dict[str, dict], ratios: dict[str, float], options: 
         print(f"  {ratio:<34} {value:.3f}")
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        result = {"benchmark": name, "machine": facts, "repeats": options.repeats, "rows": rows, "ratios": ratios}
+        asked = {key: value for key, value in vars(options).items() if key in ("repeats", "seed", "options")}
+        result = {"benchmark": name, "machine": facts, **asked, "rows": rows, "ratios": ratios}
         options.out.write_text(json.dumps(result, indent=2) + "\n")
 
 

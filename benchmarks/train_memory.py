@@ -1,4 +1,4 @@
-"""Peak memory of a training step of a full-size codec: one P frame, several, and several recomputed one by one.
+"""Peak memory of a training step of a full-size codec: one predicted frame, several, and several recomputed one by one.
 
 Every case runs in a process of its own. On a CPU the figure is the growth of peak resident memory over the process with
 the model, its gradients and the clip; on a GPU it is torch's peak allocation.
@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import torch
-from common import arguments, full_size, report
+from common import arguments, b_frame_codecs, full_size, p_frame_codecs, report
 
 from lvc.codec import Rate
 from lvc.entropy.streams import Estimate
@@ -23,12 +23,12 @@ def measure(model: str, frames: int, checkpointing: bool, size: int, batch: int)
     codec.train().intra.requires_grad_(False)
     for parameter in codec.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    clip = torch.rand(batch, frames + 1, 3, size, size, device=device)
+    intra = 2 if model in b_frame_codecs() else 1
+    clip = torch.rand(batch, frames + intra, 3, size, size, device=device)
     before = _peak(device, reset=True)
-    codings = list(codec.structure.unroll(codec, clip, Rate(), Estimate(training=True), checkpointing=checkpointing))[
-        1:
-    ]
-    loss = sum(c.frame.square().mean() + sum(b.mean() for b in c.bits.values()) / size**2 for c in codings)
+    codings = list(codec.structure.unroll(codec, clip, Rate(), Estimate(training=True), checkpointing=checkpointing))
+    predicted = [c for c in codings if c.kind != "I"]
+    loss = sum(c.frame.square().mean() + sum(b.mean() for b in c.bits.values()) / size**2 for c in predicted)
     loss.backward()
     return _peak(device) - before
 
@@ -42,17 +42,21 @@ def _peak(device: str, reset: bool = False) -> float:
 
 
 def main() -> None:
-    parser = arguments(__doc__.splitlines()[0], model=True)
+    parser = arguments(__doc__.splitlines()[0])
+    models = p_frame_codecs() + b_frame_codecs()
+    parser.add_argument("--model", choices=models, default="dcvc_tcm", help="full-size codec to build")
     parser.add_argument("--size", type=int, default=128, help="side of the frame")
     parser.add_argument("--batch", type=int, default=1, help="clips")
-    parser.add_argument("--frames", type=int, default=4, help="P frames of the long clip")
+    parser.add_argument(
+        "--frames", type=int, default=None, help="predicted frames of the long clip (4; 3 of B frames, a GOP of four)"
+    )
     parser.add_argument("--case", type=json.loads, help="measure one case and print it (used by this script itself)")
     options = parser.parse_args()
     if options.case:
         print(json.dumps(measure(options.model, *options.case, options.size, options.batch)))
         return
-    long = f"T={options.frames}"
-    cases = {"T=1": (1, False), long: (options.frames, False), f"{long} checkpointed": (options.frames, True)}
+    frames = options.frames or (3 if options.model in b_frame_codecs() else 4)
+    cases = {"T=1": (1, False), f"T={frames}": (frames, False), f"T={frames} checkpointed": (frames, True)}
     found: dict[str, list[float]] = {case: [] for case in cases}
     for _ in range(options.repeats):
         for name, case in cases.items():

@@ -43,6 +43,7 @@ class FrameCoding:
         state: What the next frame needs, as a structure hands it on.
         distortions: ``(B,)`` distortions beside those of frame and prediction, by the names a stage weighs them with.
         index: Display index in the clip, which the structure fills in.
+        reference: ``(B, 3, H, W)`` the frame that `flow` points to, where the prediction is more than it, warped.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class FrameCoding:
     state: dict[str, Any] = field(default_factory=dict)
     distortions: dict[str, Tensor] = field(default_factory=dict)
     index: int = 0
+    reference: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,19 @@ class EncodedFrame:
         packet: The coded bytes.
         frame: ``(1, 3, H, W)`` the encoder's reconstruction, clamped to [0, 1] and cropped to the video's size.
         bits: Bits written, by stream name.
+        level: Temporal level in the coding structure, 0 for frames that no others enclose.
         motion_factor: What the frame was made smaller by for its motion, where that is chosen per frame.
+        tried: Bits of the payload and cost (lambda * MSE + bits per pixel) by factor, where a search compared them.
+        coding: How the frame came about, before cropping: its prediction and its motion; not of every structure.
     """
 
     packet: Packet
     frame: Tensor
     bits: dict[str, float]
+    level: int = 0
     motion_factor: int | None = None
+    tried: dict[int, tuple[int, float]] = field(default_factory=dict)
+    coding: FrameCoding | None = None
 
 
 class VideoCodec(nn.Module, ABC):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,10 +13,14 @@ from torch import Tensor
 from lvc.bitstream.container import Header, open_bitstream, write_end, write_header, write_packet
 from lvc.bitstream.packet import cut
 from lvc.codec import EncodedFrame, Rate, VideoCodec
+from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.contract import ConfigError
 from lvc.config.motion_resolution import MotionResolutionConfig, check_variant
 from lvc.errors import BitstreamError, UserError
-from lvc.structures.mctf import without_levels
+from lvc.layers.rate import between
+from lvc.structures import adaptive_gop
+from lvc.structures.dyadic import without_levels
+from lvc.structures.mctf import MCTF
 from lvc.structures.motion_resolution import MotionResolution, motion_resolution, of_header
 from lvc.training.export import Export, load_export, training_loss
 
@@ -29,6 +34,7 @@ def encode_video(
     intra_period: int | None = None,
     q: float | None = None,
     resolution: MotionResolutionConfig | None = None,
+    adaptive: AdaptiveGOPConfig | None = None,
 ) -> Iterator[EncodedFrame]:
     """Encode frames to ``target``; the file has its final name only when the last frame is in it.
 
@@ -41,25 +47,28 @@ def encode_video(
         intra_period: Frames from one intra frame to the next; ``None`` takes the model's.
         q: Quality index of a variable-rate model, ``None`` for the middle one.
         resolution: Resolution of motion; ``None`` takes the model's.
+        adaptive: Groups by content; ``None`` takes the model's.
 
     Yields:
         Every encoded frame with the reconstruction a decoder will make. Nothing happens until it is iterated.
 
     Raises:
-        UserError: No frame at all, frames of unlike size, a quality or a resolution of motion that the model does not
-            have, or a path that cannot be written.
+        UserError: No frame at all, frames of unlike size, a quality, a resolution of motion or groups that the model
+            does not have, or a path that cannot be written.
     """
     target = Path(target)
     if target.is_dir():
         raise UserError(f"{target}: cannot be written, it is a folder; name a file")
     codec = export.codec
+    if adaptive is not None:
+        codec.structure = _adaptive(export, adaptive)
     if intra_period is not None:
         codec.structure = codec.structure.with_intra_period(intra_period)
     if resolution is not None:
         codec.motion_resolution = _resolution(export, resolution)
     _load_classifier(codec.motion_resolution, next(codec.parameters()).device)
     q = _quality(export, q)
-    rate = _rate(codec, q, _lmbda(export))
+    rate = _rate(codec, q, _lmbda(export, q))
     part = target.with_name(f".{target.name}.part")
     try:
         file = part.open("wb")
@@ -111,6 +120,8 @@ def decode_video(
             packets = (cut(packet, header.layers - layers) for packet in packets)
         packets = without_levels(packets, temporal_levels(header, temporal_level))
         export.codec.motion_resolution = of_header(header.structure, export.codec)
+        if isinstance(export.codec.structure, MCTF):
+            export.codec.structure.choice = adaptive_gop.of_header(header.structure)
         threads, build = torch.get_num_threads(), _build(export.codec)
         torch.set_num_threads(header.threads)
         try:
@@ -228,20 +239,34 @@ def _load_classifier(choice: MotionResolution | None, device: torch.device) -> N
     choice.classifier = export.codec
 
 
-def _lmbda(export: Export) -> float | None:
-    """Lambda that a choice among resolutions weighs MSE with: its own, or that of the export's training."""
-    choice = export.codec.motion_resolution
+def _adaptive(export: Export, config: AdaptiveGOPConfig) -> Any:
+    """The export's structure with the choice of groups that ``config`` asks for."""
+    structure = export.codec.structure
+    if isinstance(structure, MCTF):
+        choice = adaptive_gop.adaptive_gop(config)
+        return MCTF(structure.gop, structure.levels, structure.first_level, choice)
+    if config.adaptive:
+        raise UserError(f"structure.adaptive: {export.config.name} has no groups that could be split")
+    return structure
+
+
+def _lmbda(export: Export, q: float | None) -> float | None:
+    """Lambda that an encoder's choices weigh MSE with: their own, or that of the export's training at a quality."""
+    codec = export.codec
+    choice = codec.structure.choice if isinstance(codec.structure, MCTF) else codec.motion_resolution
     if choice is None or not choice.compares_costs or choice.lmbda is not None:
         return None
     loss = training_loss(export.info.get("provenance") or {})
-    instead = "give motion_resolution.lmbda, or search=ranked, which needs none"
     if loss.get("lmbda") is None:
-        raise UserError(f"motion_resolution: {export.info['path']} does not say its lambda; {instead}")
+        raise UserError(f"{choice.option}: {export.info['path']} does not say its lambda; {choice.instead}")
     if loss.get("metric", "mse") != "mse":
         raise UserError(
-            f"motion_resolution: {export.info['path']} was not trained for MSE, which is compared; {instead}"
+            f"{choice.option}: {export.info['path']} was not trained for MSE, which is compared; {choice.instead}"
         )
-    return loss["lmbda"]
+    if q is None:
+        return loss["lmbda"]
+    highest = loss.get("lmbda_max") or loss["lmbda"]
+    return float(between(loss["lmbda"], highest, torch.tensor(q), codec.qualities - 1))
 
 
 def _rate(codec: torch.nn.Module, q: float | None, lmbda: float | None = None) -> Rate:

@@ -119,10 +119,15 @@ def file_header(source: Path | str) -> Header:
         return header
 
 
+def packet_bytes(packet: Packet) -> bytes:
+    """A packet as it stands in a file: kind, display index, length, payload, checksum."""
+    body = packet.kind.encode() + varint(packet.index) + varint(len(packet.payload)) + packet.payload
+    return body + _crc(body)
+
+
 def write_packet(file: BinaryIO, packet: Packet) -> int:
     """Append a packet; returns the bytes written."""
-    body = packet.kind.encode() + varint(packet.index) + varint(len(packet.payload)) + packet.payload
-    return file.write(body + _crc(body))
+    return file.write(packet_bytes(packet))
 
 
 def write_end(file: BinaryIO, frames: int) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lvc.config.adaptive_gop import AdaptiveGOPConfig
     from lvc.config.motion_resolution import MotionResolutionConfig
 
 
@@ -35,7 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--motion-factors", metavar="S", type=int, nargs="+", help="what frames may be made smaller by (1 2 4 8)"
     )
-    parser.add_argument("--lmbda", type=float, help="lambda of that choice (that of the export's training)")
+    parser.add_argument(
+        "--adaptive-gop",
+        metavar="SEARCH",
+        choices=["none", "early_stop", "exhaustive"],
+        help="how each block of frames finds its groups and their motion's resolution: none, early_stop or exhaustive",
+    )
+    parser.add_argument("--gops", metavar="N", type=int, nargs="+", help="lengths that groups may have (16 8 4)")
+    parser.add_argument("--lmbda", type=float, help="lambda of those choices (that of the export's training)")
     parser.add_argument("--frames", type=int, default=None, help="encode only the first so many frames")
     parser.add_argument("--matrix", choices=["bt601", "bt709"], default="bt601", help="YUV matrix of untagged files")
     parser.add_argument("--device", default="cpu", help="device to compute on; decode on the same kind")
@@ -55,17 +63,24 @@ def run(options: argparse.Namespace) -> None:
             raise UserError(f"{name}: {value} is not a positive number of frames")
     if options.target.resolve() == options.source.resolve():
         raise UserError(f"{options.target}: is the video itself; name another file")
+    resolution, adaptive = _resolution(options), _adaptive(options)
     reader = VideoReader(options.source, options.matrix)
     export = load_export(options.model, options.device)
     frames = (to_tensor(frame) for frame in islice(reader, options.frames))
     info = reader.info
-    period, resolution = options.intra_period, _resolution(options)
-    coded = encode_video(export, frames, options.target, info.fps, info.matrix, period, options.q, resolution)
+    coded = encode_video(
+        export, frames, options.target, info.fps, info.matrix, options.intra_period, options.q, resolution, adaptive
+    )
     bits: dict[str, float] = {}
     factors: Counter[int | None] = Counter()
+    groups: list[int] = []
     count = 0
     for encoded in coded:
         count += 1
+        if encoded.packet.kind == "L":
+            groups.append(0)
+        if groups:
+            groups[-1] += 1
         factors[encoded.motion_factor] += 1
         for name, value in encoded.bits.items():
             bits[name] = bits.get(name, 0) + value
@@ -78,6 +93,8 @@ def run(options: argparse.Namespace) -> None:
     chosen = ", ".join(f"1/{factor} {factors[factor]}" for factor in sorted(filter(None, factors)))
     if chosen:
         print(f"  frames by resolution of their motion: {chosen}")
+    if adaptive is not None and adaptive.adaptive:
+        print(f"  groups: {' '.join(str(length) for length in groups)}")
 
 
 def _resolution(options: argparse.Namespace) -> "MotionResolutionConfig | None":
@@ -94,8 +111,31 @@ def _resolution(options: argparse.Namespace) -> "MotionResolutionConfig | None":
     }
     if options.motion_resolution is None:
         for name, (_, value) in given.items():
-            if value is not None:
-                raise UserError(f"{name}: needs --motion-resolution, such as exhaustive")
+            shared = name in ("--motion-factors", "--lmbda")  # with --adaptive-gop
+            if value is not None and not (shared and options.adaptive_gop):
+                either = " or --adaptive-gop" if shared else ""
+                raise UserError(f"{name}: needs --motion-resolution{either}, such as exhaustive")
         return None
     given = {"search": options.motion_resolution, **dict(given.values())}
-    return build(MotionResolutionConfig, {k: v for k, v in given.items() if v is not None}, "motion_resolution")
+    return build(MotionResolutionConfig, _given(given), "motion_resolution")
+
+
+def _adaptive(options: argparse.Namespace) -> "AdaptiveGOPConfig | None":
+    """The choice of groups that is asked for, ``None`` for the model's."""
+    from lvc.config.adaptive_gop import AdaptiveGOPConfig
+    from lvc.config.contract import build
+    from lvc.errors import UserError
+
+    if options.adaptive_gop is None:
+        if options.gops is not None:
+            raise UserError("--gops: needs --adaptive-gop, such as early_stop")
+        return None
+    if options.adaptive_gop == "none":
+        return AdaptiveGOPConfig()
+    given = {"search": options.adaptive_gop, "gops": options.gops}
+    given |= {"factors": options.motion_factors, "lmbda": options.lmbda}
+    return build(AdaptiveGOPConfig, {"adaptive": True, **_given(given)}, "structure")
+
+
+def _given(options: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in options.items() if value is not None}

@@ -3,6 +3,9 @@
     dcvc_tcm                    the released P-frame network (258 tensors, every one used); give its intra codec with
                                 --intra
     b_canf                      a released B-frame network, without its own intra codec: give ours with --intra
+    pwave                       a released pWave++, complete
+    pmctf_l                     a released pMCTF-L, complete: motion estimation and both band coders, for as many
+                                temporal levels as there are
     intra_bmshj2018_hyperprior  CompressAI's bmshj2018_hyperprior, complete
     intra_mbt2018               CompressAI's mbt2018, complete
     intra_cheng2020_anchor      CompressAI's cheng2020_anchor, complete
@@ -107,6 +110,29 @@ def _dcvc_tcm(options: argparse.Namespace) -> None:
     _inter(options, config, dcvc_tcm_weights(released, options.file), len(released))
 
 
+def _wavelet(options: argparse.Namespace) -> None:
+    """pWave++ and pMCTF-L, whose checkpoints hold all of them."""
+    from lvc.config.contract import build
+    from lvc.config.model import ModelConfig
+    from lvc.models.build import build_codec
+    from lvc.models.released import read_checkpoint
+    from lvc.models.released_pmctf_l import left_out, pmctf_l_options, pmctf_l_weights, pwave_options, pwave_weights
+    from lvc.training.export import save_export
+
+    renamed, asked = {"pwave": (pwave_weights, pwave_options), "pmctf_l": (pmctf_l_weights, pmctf_l_options)}[
+        options.model
+    ]
+    released = read_checkpoint(options.file)
+    weights = renamed(released, options.file)
+    config = build(ModelConfig, {"name": options.model, **asked(weights)}, str(options.file))
+    codec, left = build_codec(config), left_out(released)
+    _fill(codec, weights, options.file, outside="-")
+    count = len(released) - left
+    save_export(options.out, codec, config, {"imported_from": options.file.name, "tensors": count})
+    print(f"{options.out}: {count} tensors of {options.file.name} imported")
+    print(f"  {left} left out: masks, and lift_v, a second name of lift_h")
+
+
 def _inter(options: argparse.Namespace, config: Any, weights: dict, count: int) -> None:
     """Export a network of inter frames, over the intra codec that is given or an untrained one."""
     import dataclasses
@@ -178,4 +204,11 @@ def _fill(codec, weights: dict, path: Path, outside: str) -> None:
             own[name].copy_(tensor)
 
 
-_IMPORTS = {"b_canf": _b_canf, "dcvc_tcm": _dcvc_tcm, "spynet": _spynet, **dict.fromkeys(_COMPRESSAI, _intra)}
+_IMPORTS = {
+    "b_canf": _b_canf,
+    "dcvc_tcm": _dcvc_tcm,
+    "pmctf_l": _wavelet,
+    "pwave": _wavelet,
+    "spynet": _spynet,
+    **dict.fromkeys(_COMPRESSAI, _intra),
+}

@@ -18,7 +18,7 @@ _INTRO = """\
 
 Made from `conf/experiment/` by `python -m lvc.config.ablations > docs/ablations.md`.
 
-Every row of a paper's ablation tables is an experiment, and a few options of the model that may be typed instead:
+Every row of a paper's ablation tables is an experiment, and a few options that may be typed instead:
 
 ```
 python train.py experiment=dcvc_tcm_ablation/2l1c loss.lmbda=1024
@@ -26,13 +26,15 @@ python train.py model=dcvc_tcm model.levels=2 model.contexts=1 loss.lmbda=1024
 python -m lvc summary dcvc_tcm model.levels=2 model.contexts=1
 ```
 
-`sweep=...` runs a whole table. Rows of one system share data, schedule, losses and the rest of the model.
+`sweep=...` runs a whole table. Rows of one system share all that their options do not name.
 """
+
+_GROUPS = ("model", "schedule", "loss")
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """One experiment that differs from another in options of the model.
+    """One experiment that differs from another in options of model, schedule or loss.
 
     Attributes:
         experiment: Its name.
@@ -63,9 +65,10 @@ def ablations() -> Iterator[Ablation]:
         place, _, meaning = _comment(text).rpartition(": ")
         chosen = (d for d in own.defaults if not isinstance(d, str))
         options = [f"{key.removeprefix('override /')}={value}" for d in chosen for key, value in d.items()]
-        changed = own.get("model", OmegaConf.create())
-        resolved = OmegaConf.to_container(OmegaConf.merge(composed[whole], {"model": changed}), resolve=True)
-        options += _overrides("model", changed, resolved["model"])
+        changed = {group: own[group] for group in _GROUPS if group in own}
+        resolved = OmegaConf.to_container(OmegaConf.merge(composed[whole], changed), resolve=True)
+        for group, fields in changed.items():
+            options += _overrides(group, fields, resolved[group])
         yield Ablation(name, whole, place, meaning.rstrip("."), tuple(options))
 
 

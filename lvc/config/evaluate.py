@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.contract import ConfigError, build, contract
 from lvc.config.data import DatasetConfig, colour_of
 from lvc.config.motion_resolution import MotionResolutionConfig
@@ -76,6 +77,8 @@ class EvaluateConfig:
     """Quality indices at which variable-rate exports are coded, one rate point each; empty takes the middle one."""
     motion_resolution: MotionResolutionConfig = MotionResolutionConfig()
     """Resolution of motion while encoding, for every export; `search: none` leaves it to each."""
+    structure: AdaptiveGOPConfig = AdaptiveGOPConfig()
+    """Groups of frames by content while encoding, for every export; `adaptive: false` leaves it to each."""
     labels: tuple[str, ...] = ()
     """A curve's name for each entry of `exports`; empty names curves by model and size."""
     dataset: DatasetConfig

@@ -59,7 +59,7 @@ def check_rates(model: Any, lmbda_max: float | None) -> None:
     Raises:
         ConfigError: If not.
     """
-    variable = hasattr(model, "qualities")
+    variable = getattr(model, "qualities", 1) > 1
     if variable and lmbda_max is None:
         raise ConfigError("loss.lmbda_max", f"{model.name} has {model.qualities} qualities; say lambda at the highest")
     if lmbda_max is not None and not variable:

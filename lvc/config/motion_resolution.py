@@ -9,6 +9,8 @@ from lvc.config.contract import ConfigError, contract
 SMALLEST = 16
 """Shortest side of a picture that motion is told from: one element of a motion latent."""
 
+Filter = Literal["box", "bilinear", "antialiased"]
+
 
 @contract
 class MotionResolutionConfig:
@@ -22,7 +24,7 @@ class MotionResolutionConfig:
     """What frames may be made smaller by for motion: ascending powers of two."""
     variant: Literal["omra", "A", "B"] = "omra"
     """`omra` codes small flow; `A` enlarges flow before it is coded; `B` compensates small frames (B frames alone)."""
-    filter: Literal["box", "bilinear", "antialiased"] = "box"
+    filter: Filter = "box"
     """How frames are made smaller: mean of squares, bilinear without smoothing, bicubic with it."""
     lmbda: float | None = Field(None, gt=0)
     """Weight of the MSE against bits per pixel; null takes that of the export's training."""
@@ -55,10 +57,10 @@ class MotionResolutionConfig:
 
 
 def check_factors(factors: tuple[int, ...]) -> None:
-    """Refuse factors that are no ascending powers of two.
+    """Refuse what frames cannot be made smaller by.
 
     Raises:
-        ConfigError: Saying which are not.
+        ConfigError: Naming the factor, or an order that would do.
     """
     for factor in factors:
         if not 0 < factor <= 64 or factor & (factor - 1):

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.contract import ConfigError, contract
 
 
@@ -40,18 +41,31 @@ class HierarchicalBConfig:
 
 
 @contract
-class MCTFConfig:
+class MCTFConfig(AdaptiveGOPConfig):
     """Motion-compensated temporal filtering: groups of frames become one low-pass frame and high-pass ones."""
 
     name: Literal["mctf"] = "mctf"
     """Coding structure."""
     gop: int = Field(16, ge=1)
     """Frames of a group, a power of two; the last group of a video is split into smaller ones."""
+    first_levels: tuple[int, ...] = ()
+    """Levels that training clips of frames 1, 2, ... apart begin at; those not named, at the logarithm of the distance
+    to base 2, rounded down."""
 
     def __post_init__(self):
+        AdaptiveGOPConfig.__post_init__(self)
         if self.gop & (self.gop - 1):
             below = 1 << self.gop.bit_length() - 1
             raise ConfigError("gop", f"{self.gop} is no power of two; near ones are {below} and {2 * below}")
+        if self.adaptive and min(self.gops) > self.gop:
+            raise ConfigError("gops", f"none of {list(self.gops)} fits into blocks of {self.gop} frames")
+        if any(level < 0 for level in self.first_levels):
+            raise ConfigError("first_levels", f"levels are counted from 0, got {list(self.first_levels)}")
+
+    def first_level(self, distance: int) -> int:
+        """The level that a training clip of frames ``distance`` apart begins at."""
+        named = distance <= len(self.first_levels)
+        return self.first_levels[distance - 1] if named else distance.bit_length() - 1
 
 
 @contract

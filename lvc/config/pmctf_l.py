@@ -7,6 +7,7 @@ from pydantic import Field
 from lvc.config.contract import ConfigError, contract
 from lvc.config.parts import EntropyConfig, MCTFConfig, SpyNetConfig
 from lvc.config.pwave import WaveletCoderConfig
+from lvc.config.schedule import StageConfig
 
 MOST_LEVELS = 6
 
@@ -25,6 +26,7 @@ class PMCTFLConfig(WaveletCoderConfig):
         *(f"{part}{level}" for level in range(MOST_LEVELS) for part in ("motion", "temporal", "scale")),
     )
     STREAMS: ClassVar[tuple[str, ...]] = ("lowpass", "motion_hyper", "motion", "highpass")
+    DISTORTIONS: ClassVar[tuple[str, ...]] = ("filtered_prediction",)
     STRIDE: ClassVar[int] = 64
     COLOUR: ClassVar[str] = "rgb"
     CODEC: ClassVar[str] = "lvc.models.pmctf_l:PMCTFL"
@@ -69,3 +71,18 @@ class PMCTFLConfig(WaveletCoderConfig):
         if self.structure.gop > 2**self.temporal_levels:
             most = f"temporal_levels={self.temporal_levels} make {2**self.temporal_levels}"
             raise ConfigError("structure.gop", f"{self.structure.gop} frames, and {most} at most")
+
+    def check_stage(self, stage: StageConfig) -> None:
+        """Check that there are levels for a stage's frames, as far apart as they come.
+
+        Raises:
+            ConfigError: If not.
+        """
+        group = min(stage.frames, self.structure.gop).bit_length() - 1
+        distances = range(1, stage.distance + 1) if stage.random_distance else [stage.distance]
+        used = max(map(self.structure.first_level, distances)) + group
+        if used > self.temporal_levels:
+            apart = f"{stage.frames} frames {max(distances)} apart"
+            raise ConfigError(
+                "distance", f"{apart} need {used} temporal levels, and {self.name} has {self.temporal_levels}"
+            )

@@ -44,8 +44,8 @@ class WaveletCoderConfig:
     """Channels of the post-processing network."""
     post_blocks: int = Field(6, ge=0)
     """Residual blocks of the post-processing network."""
-    qualities: int = Field(21, ge=2)
-    """Quality indices of the variable-rate model: q is any number from 0 to one less."""
+    qualities: int = Field(21, ge=1)
+    """Quality indices of the variable-rate model: q is any number from 0 to one less; 1 is a single rate."""
     step_start: tuple[float, float] = (0.0625, 0.0625)
     """What bands are multiplied by before rounding at the lowest and the highest q, before training."""
     lossless: bool = False

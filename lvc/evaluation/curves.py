@@ -63,6 +63,19 @@ def mean_curve(records: list[Record], codec: str, metric: str) -> Curve:
     )
 
 
+def at_like_rates(records: list[Record]) -> list[Record]:
+    """One record per codec, nearest in rate to the first codec's middle point; of one sequence, without errors."""
+    sound = [r for r in records if not r.error]
+    own = sorted((r for r in sound if r.codec == sound[0].codec), key=lambda r: r.bpp)
+    if not own:
+        return []
+    target = np.log(own[len(own) // 2].bpp)
+    chosen = []
+    for codec in codecs_of(sound):
+        chosen.append(min((r for r in sound if r.codec == codec), key=lambda r: abs(np.log(r.bpp) - target)))
+    return chosen
+
+
 def _sound(records: list[Record], codec: str, metric: str) -> list[Record]:
     return [r for r in records if r.codec == codec and not r.error and getattr(r, metric) is not None]
 

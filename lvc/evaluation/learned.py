@@ -2,15 +2,20 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor
 
+from lvc.bitstream.container import packet_bytes
 from lvc.coding import decode_video, encode_video
+from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.evaluate import ProtocolConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.datasets.frames import to_tensor
+from lvc.evaluation.frames import FrameFacts
 from lvc.evaluation.measure import Measurement, compare_frames
+from lvc.evaluation.motion import MiddleFrame
 from lvc.evaluation.sequences import Source
 from lvc.evaluation.timing import Stopwatch
 from lvc.training.export import Export, load_export
@@ -24,6 +29,7 @@ def measure_learned(
     device: str = "cpu",
     q: float | None = None,
     resolution: MotionResolutionConfig | None = None,
+    adaptive: AdaptiveGOPConfig | None = None,
 ) -> Measurement:
     """Encode a source to ``target``, decode it with a codec loaded anew, and measure what comes out.
 
@@ -37,13 +43,15 @@ def measure_learned(
         device: Where the networks run.
         q: Quality index of a variable-rate export.
         resolution: Resolution of motion; ``None`` takes the export's.
+        adaptive: Groups by content; ``None`` takes the export's.
     """
-    sent, stream_bits, encoding = _encode(load_export(path, device), source, protocol, target, q, resolution)
+    choices = (q, resolution, adaptive)
+    coded = _encode(load_export(path, device), source, protocol, target, choices)
     fresh, wrong, decoding = load_export(path, device), [], Stopwatch()
 
     def checked() -> Iterator[Tensor]:
         for index, frame in enumerate(decoding.over(decode_video(target, fresh))):
-            if sent.get(index) != _digest(frame):
+            if coded.digests.get(index) != _digest(frame):
                 wrong.append(index)
             yield frame
 
@@ -52,12 +60,25 @@ def measure_learned(
     return Measurement(
         bytes=size,
         file_bytes=size,
-        stream_bits=stream_bits,
-        seconds={"encode": encoding, "decode": decoding.seconds},
+        stream_bits=coded.stream_bits,
+        seconds={"encode": coded.seconds, "decode": decoding.seconds},
         quality=quality,
         crop=crop,
+        frames=coded.frames,
+        motion=coded.middle.picture(source),
         error=_difference(wrong, source.count),
     )
+
+
+@dataclass
+class _Coded:
+    """What encoding tells: reconstructions' digests and facts by display index, bits by stream, seconds."""
+
+    middle: MiddleFrame
+    digests: dict[int, bytes] = field(default_factory=dict)
+    frames: dict[int, FrameFacts] = field(default_factory=dict)
+    stream_bits: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 def _encode(
@@ -65,21 +86,24 @@ def _encode(
     source: Source,
     protocol: ProtocolConfig,
     target: Path,
-    q: float | None,
-    resolution: MotionResolutionConfig | None,
-) -> tuple[dict[int, bytes], dict[str, float], float]:
-    """Write the file; returns the reconstructions' digests by display index, bits by stream, and seconds."""
+    choices: tuple[float | None, MotionResolutionConfig | None, AdaptiveGOPConfig | None],
+) -> _Coded:
+    """Write the file, and keep what it tells."""
     reading, encoding = Stopwatch(), Stopwatch()
     frames = reading.over(to_tensor(frame) for frame in source.frames())
     sequence = source.sequence
-    coded = encode_video(export, frames, target, sequence.fps, sequence.matrix, protocol.intra_period, q, resolution)
-    sent: dict[int, bytes] = {}
-    stream_bits: dict[str, float] = {}
-    for frame in encoding.over(coded):
-        sent[frame.packet.index] = _digest(frame.frame)
-        for name, bits in frame.bits.items():
-            stream_bits[name] = stream_bits.get(name, 0.0) + bits
-    return sent, stream_bits, encoding.seconds - reading.seconds
+    video = encode_video(export, frames, target, sequence.fps, sequence.matrix, protocol.intra_period, *choices)
+    coded = _Coded(MiddleFrame(source.count))
+    for frame in encoding.over(video):
+        packet = frame.packet
+        coded.digests[packet.index] = _digest(frame.frame)
+        bits = 8 * len(packet_bytes(packet))
+        coded.frames[packet.index] = FrameFacts(packet.kind, bits, frame.level, frame.motion_factor, frame.tried)
+        coded.middle.see(frame)
+        for name, spent in frame.bits.items():
+            coded.stream_bits[name] = coded.stream_bits.get(name, 0.0) + spent
+    coded.seconds = encoding.seconds - reading.seconds
+    return coded
 
 
 def _digest(frame: Tensor) -> bytes:

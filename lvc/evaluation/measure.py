@@ -1,7 +1,7 @@
 """What measuring any codec has in common: decoded frames against the source, and a crop to look at."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from torch import Tensor
 
 from lvc.datasets.frames import to_bytes
 from lvc.errors import UserError
+from lvc.evaluation.frames import FrameFacts
 from lvc.evaluation.metrics import QualityMeter
+from lvc.evaluation.motion import MotionPicture
 from lvc.evaluation.sequences import Source
 
 CROP_SIDE = 128
@@ -35,7 +37,12 @@ class Crop:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What coding and decoding a sequence gave; fields as in :class:`lvc.evaluation.records.Record`."""
+    """What coding and decoding a sequence gave; fields as in :class:`lvc.evaluation.records.Record`.
+
+    Attributes:
+        frames: By display index.
+        motion: Of one frame, where its codec tells its motion.
+    """
 
     bytes: int
     file_bytes: int
@@ -43,6 +50,8 @@ class Measurement:
     seconds: dict[str, float]
     quality: QualityMeter
     crop: Crop
+    frames: dict[int, FrameFacts] = field(default_factory=dict)
+    motion: MotionPicture | None = None
     error: str | None = None
 
 

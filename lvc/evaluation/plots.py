@@ -14,7 +14,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 MARKERS = "osD^vPX*"
 
-_STYLE = {
+STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -46,7 +46,7 @@ def plot_curves(
         dashed: Codecs drawn dashed (the traditional ones).
         hollow: Points by codec that are drawn hollow (those that are not final).
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.4), layout="constrained")
         axes = figure.add_subplot()
         for codec, curve in curves.items():
@@ -71,5 +71,10 @@ def plot_curves(
         axes.set_xlim(left=0)
         axes.margins(y=0.08)
         axes.legend(loc="best")
-        figure.savefig(stem.with_name(stem.name + ".png"), dpi=150)
-        figure.savefig(stem.with_name(stem.name + ".svg"), metadata={"Date": None})
+        save(figure, stem)
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write ``stem``.png and ``stem``.svg."""
+    figure.savefig(stem.with_name(stem.name + ".png"), dpi=150)
+    figure.savefig(stem.with_name(stem.name + ".svg"), metadata={"Date": None})

@@ -54,11 +54,14 @@ class Record:
         psnr_8bit: The same of the reconstruction rounded to 8 bits.
         ms_ssim: Mean over frames, or ``None``, and then `ms_ssim_missing` says why.
         ms_ssim_missing: Why there is no MS-SSIM.
-        per_frame: The metrics frame by frame.
+        per_frame: Frame by frame in display order: the metrics, and the columns of
+            :func:`lvc.evaluation.frames.as_columns`.
         stream_bits: Bits by stream, over the whole sequence.
         seconds: Seconds spent in ``encode`` and ``decode``.
         crop: Picture of a part of one decoded frame: its file name beside the record, its path once read.
         crop_original: The same part of the original.
+        motion: Picture of one frame's motion, by name or path as `crop`, and what it shows
+            (:class:`lvc.evaluation.motion.MotionPicture`).
         error: What is wrong with the measurement; such a record is shown and never compared or reused.
         environment: Versions, revision and machine.
         format: Version of this layout.
@@ -74,11 +77,12 @@ class Record:
     psnr_8bit: float
     ms_ssim: float | None
     ms_ssim_missing: str | None
-    per_frame: dict[str, list[float]]
+    per_frame: dict[str, list[Any]]
     stream_bits: dict[str, float]
     seconds: dict[str, float]
     crop: str | None = None
     crop_original: str | None = None
+    motion: dict[str, Any] | None = None
     error: str | None = None
     environment: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
@@ -150,7 +154,9 @@ def load_record(path: Path) -> Record:
         raise UserError(f"{path}: is not an evaluation record ({type(error).__name__})") from None
     if record.crop and record.crop_original:
         beside = {name: str(path.parent / getattr(record, name)) for name in ("crop", "crop_original")}
-        return replace(record, **beside)
+        record = replace(record, **beside)
+    if record.motion:
+        record = replace(record, motion=record.motion | {"picture": str(path.parent / record.motion["picture"])})
     return record
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lvc.evaluation.bdrate import Delta
-from lvc.evaluation.curves import METRICS, codecs_of, mean_curve, sequences_of
+from lvc.evaluation.curves import METRICS, at_like_rates, codecs_of, mean_curve, sequences_of
+from lvc.evaluation.frames import saving
 from lvc.evaluation.records import Record
-from lvc.evaluation.results import SHORT, Results, percent
+from lvc.evaluation.results import PROFILES, SHORT, Results, percent
 
 _TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
@@ -62,6 +62,7 @@ def _context(results: Results) -> dict[str, Any]:
         "summary": summary,
         "metrics": [{"name": m, "short": SHORT[m], "axis": METRICS[m][0]} for m in results.metrics],
         "mean_plots": [data_uri(_svg(results, m, None)) for m in results.metrics if (m, None) in results.plots],
+        "mean_profiles": _profiles(results, None),
         "bd_tables": tables,
         "notes": notes.texts,
         "sequences": [_sequence(results, name) for name in sequences_of(records)],
@@ -119,25 +120,57 @@ def _sequence(results: Results, name: str) -> dict[str, Any]:
         "source": records[0].key.source,
         "plots": [data_uri(_svg(results, m, name)) for m in results.metrics if (m, name) in results.plots],
         "crops": _crops(records),
+        "profiles": _profiles(results, name),
+        "motion": _motion(records),
+        "savings": _savings(records),
         "records": sorted(records, key=lambda r: (codecs_of(results.records).index(r.codec), r.bpp)),
         "missing": sorted({r.ms_ssim_missing for r in records if r.ms_ssim_missing}),
     }
 
 
 def _crops(records: list[Record]) -> list[dict[str, str]]:
-    """The original and each codec at the rate nearest to that of the first codec's middle point."""
+    """The original and each codec at like rates."""
     pictured = [r for r in records if r.crop and Path(r.crop).is_file() and not r.error]
     if not pictured:
         return []
-    own = sorted((r for r in pictured if r.codec == pictured[0].codec), key=lambda r: r.bpp)
-    target = np.log(own[len(own) // 2].bpp)
     crops = [{"picture": data_uri(Path(pictured[0].crop_original)), "title": "original", "caption": ""}]
-    for codec in codecs_of(pictured):
-        nearest = min((r for r in pictured if r.codec == codec), key=lambda r: abs(np.log(r.bpp) - target))
-        caption = f"{nearest.bpp:.4f} bpp · {nearest.psnr:.2f} dB"
-        title = f"{codec}, {nearest.point}"
-        crops.append({"picture": data_uri(Path(nearest.crop)), "title": title, "caption": caption})
+    for r in at_like_rates(pictured):
+        caption = f"{r.bpp:.4f} bpp · {r.psnr:.2f} dB"
+        crops.append({"picture": data_uri(Path(r.crop)), "title": f"{r.codec}, {r.point}", "caption": caption})
     return crops
+
+
+def _motion(records: list[Record]) -> list[dict[str, str]]:
+    """Pictures of motion at like rates, and what they show."""
+    shown = [r for r in records if r.motion and Path(r.motion["picture"]).is_file() and not r.error]
+    pictures = []
+    for r in at_like_rates(shown):
+        facts = r.motion
+        scale = f", told from frames at 1/{facts['factor']}" if facts["factor"] else ""
+        warped = f", warped reference {facts['warped']:.2f} dB" if "warped" in facts else ""
+        caption = (
+            f"frame {facts['frame']}: motion up to {facts['largest']:.1f} pixels{scale}{warped}, "
+            f"prediction {facts['prediction']:.2f} dB"
+        )
+        pictures.append(
+            {"picture": data_uri(Path(facts["picture"])), "title": f"{r.codec}, {r.point}", "caption": caption}
+        )
+    return pictures
+
+
+def _savings(records: list[Record]) -> list[str]:
+    """What resolutions of motion saved, frame by frame, as text."""
+    texts = []
+    for r in records:
+        found = saving(r)
+        if found:
+            bits = found.bits_plain - found.bits
+            texts.append(
+                f"{r.codec}, {r.point}: of {found.frames} frames {found.cheaper} cost less than with motion at their "
+                f"own resolution and {found.dearer} more, on the references they had; "
+                f"{bits:,} bits saved on them ({100 * bits / found.bits_plain:.1f} %)"
+            )
+    return texts
 
 
 def _systems(records: list[Record]) -> list[tuple[str, str]]:
@@ -155,6 +188,11 @@ def _systems(records: list[Record]) -> list[tuple[str, str]]:
             text = f"{system['encoder']} {options} -threads {system['threads']}; {system['pixels']}"
             texts.setdefault(r.codec, []).append(text)
     return [(codec, "; ".join(dict.fromkeys(lines))) for codec, lines in texts.items()]
+
+
+def _profiles(results: Results, sequence: str | None) -> list[str]:
+    """Plots of what happens from frame to frame."""
+    return [data_uri(_svg(results, p, sequence)) for p in PROFILES if (p, sequence) in results.plots]
 
 
 def _svg(results: Results, metric: str, sequence: str | None) -> Path:

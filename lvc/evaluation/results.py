@@ -11,6 +11,7 @@ from lvc.evaluation.curves import (
     METRICS,
     Comparison,
     Curve,
+    at_like_rates,
     codecs_of,
     compare,
     mean_curve,
@@ -19,7 +20,11 @@ from lvc.evaluation.curves import (
     sequences_of,
 )
 from lvc.evaluation.plots import plot_curves
+from lvc.evaluation.profiles import plot_factors, plot_profile
 from lvc.evaluation.records import Record
+
+PROFILES = ("frames", "factors")
+"""Plots beside those of metrics: quality and rate frame by frame, and resolutions of motion by temporal level."""
 
 SHORT = {"psnr": "PSNR", "ms_ssim": "MS-SSIM"}
 
@@ -34,7 +39,8 @@ class Results:
         anchor: What BD-rates are relative to.
         metrics: Those that at least one record has.
         comparisons: Of every codec but the anchor, by metric and method.
-        plots: Path without suffix of each plot, by metric and sequence (``None``: the data set's mean).
+        plots: Path without suffix of each plot, by metric (or one of :data:`PROFILES`) and sequence (``None``: the
+            whole data set).
     """
 
     path: Path
@@ -108,10 +114,22 @@ def _draw(records: list[Record], metrics: list[str], folder: Path) -> dict[tuple
                 curves = {codec: sequence_curve(records, codec, sequence, metric) for codec in codecs}
                 title = sequence
             if any(curve.bpp for curve in curves.values()):
-                stem = folder / re.sub(r"[^\w.=-]+", "_", f"{sequence or 'mean'}-{metric}")
+                stem = _stem(folder, sequence or "mean", metric)
                 plot_curves(curves, metric, title, stem, styles, dashed)
                 plots[metric, sequence] = stem
+    for sequence in [None, *sequences]:
+        own = [r for r in records if sequence in (None, r.sequence) and not r.error]
+        title = sequence or f"All {len(sequences)} sequences"
+        stems = {plot: _stem(folder, sequence or "all", plot) for plot in PROFILES}
+        if sequence and plot_profile(at_like_rates(own), title, stems["frames"], styles, dashed):
+            plots["frames", sequence] = stems["frames"]
+        if (sequence or len(sequences) > 1) and plot_factors(own, title, stems["factors"]):
+            plots["factors", sequence] = stems["factors"]
     return plots
+
+
+def _stem(folder: Path, name: str, plot: str) -> Path:
+    return folder / re.sub(r"[^\w.=-]+", "_", f"{name}-{plot}")
 
 
 def _write_bdrates(results: Results, path: Path) -> None:

@@ -9,6 +9,7 @@ from time import perf_counter
 from lvc.config.evaluate import EvaluateConfig
 from lvc.errors import UserError
 from lvc.evaluation.environment import environment
+from lvc.evaluation.frames import as_columns, write_frames_csv
 from lvc.evaluation.measure import Measurement
 from lvc.evaluation.metrics import bits_per_pixel
 from lvc.evaluation.records import Key, Record, RecordStore, check_comparable, load_records, write_csv
@@ -108,6 +109,7 @@ def _protocol(config: EvaluateConfig) -> dict:
 
 
 def _assemble(key: Key, system: System, source: Source, measured: Measurement, stem: Path) -> Record:
+    quality = measured.quality.summary()
     return Record(
         key=key,
         codec=system.codec,
@@ -115,10 +117,11 @@ def _assemble(key: Key, system: System, source: Source, measured: Measurement, s
         bytes=measured.bytes,
         file_bytes=measured.file_bytes,
         bpp=bits_per_pixel(measured.bytes, source.width, source.height, source.count),
-        **measured.quality.summary(),
+        **{**quality, "per_frame": quality["per_frame"] | as_columns(measured.frames)},
         stream_bits=measured.stream_bits,
         seconds=measured.seconds,
         **measured.crop.save(stem),
+        motion=measured.motion.save(stem) if measured.motion else None,
         error=measured.error,
         environment={**environment(), **system.facts},
     )
@@ -128,6 +131,7 @@ def _write(config: EvaluateConfig, records: list[Record], output: Path) -> Resul
     try:
         (output / "config.json").write_text(json.dumps(asdict(config), indent=1))
         write_csv(records, output / "results.csv")
+        write_frames_csv(records, output / "frames.csv")
         return write_results(records, config.bdrate.anchor, config.bdrate.methods, output)
     except OSError as error:
         raise UserError(f"output: cannot write to {output}: {error.strerror}") from None

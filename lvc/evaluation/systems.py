@@ -80,8 +80,10 @@ def _learned(config: EvaluateConfig) -> list[System]:
 
 
 def _name(facts: dict[str, Any], config: EvaluateConfig) -> str:
-    search = config.motion_resolution.search
-    return facts["name"] if search == "none" else f"{facts['name']}-omra-{search}"
+    name, resolution = facts["name"], config.motion_resolution
+    if resolution.search != "none":
+        name = f"{name}-omra-{resolution.search}"
+    return f"{name}-ca-{config.structure.search}" if config.structure.adaptive else name
 
 
 def _qualities(facts: dict[str, Any], config: EvaluateConfig) -> tuple[float | None, ...]:
@@ -103,6 +105,9 @@ def _export(
     resolution = None if config.motion_resolution.search == "none" else config.motion_resolution
     if resolution is not None:
         settings = {**settings, "motion_resolution": _search(resolution)}
+    adaptive = config.structure if config.structure.adaptive else None
+    if adaptive is not None:
+        settings = {**settings, "structure": asdict(adaptive)}
     return System(
         codec=codec,
         point=point,
@@ -111,7 +116,7 @@ def _export(
         facts={"export": facts, "device": config.device},
         suffix=".lvc",
         measure=lambda source, target: measure_learned(
-            path, source, config.protocol, target, config.device, q, resolution
+            path, source, config.protocol, target, config.device, q, resolution, adaptive
         ),
     )
 

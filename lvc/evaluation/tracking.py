@@ -7,11 +7,12 @@ from typing import Any
 
 from lvc.config.evaluate import EvaluateConfig
 from lvc.evaluation.curves import METRICS, codecs_of, mean_curve
+from lvc.evaluation.frames import FRAME_COLUMNS, frame_rows
 from lvc.evaluation.results import Results
 from lvc.training.artifacts import note_inputs
 from lvc.training.loggers import open_run
 
-FILES = ("report.html", "results.csv", "bdrate.csv", "summary.json", "config.json")
+FILES = ("report.html", "results.csv", "frames.csv", "bdrate.csv", "summary.json", "config.json")
 
 
 def log_results(config: EvaluateConfig, results: Results) -> None:
@@ -31,8 +32,10 @@ def log_results(config: EvaluateConfig, results: Results) -> None:
     exports = {r.environment["export"]["path"] for r in results.records if "export" in r.environment}
     note_inputs(run, sorted(exports))
     tables = {name: wandb.Table(head, rows) for name, (head, rows) in evaluation_tables(results).items()}
+    pictured = [r for r in results.records if r.motion and Path(r.motion["picture"]).is_file()]
+    motion = {f"motion/{r.sequence}/{r.codec}, {r.point}": wandb.Image(r.motion["picture"]) for r in pictured}
     plots = {f"plots/{m}-{s or 'mean'}": wandb.Image(f"{stem}.png") for (m, s), stem in results.plots.items()}
-    run.log({**{f"tables/{name}": made for name, made in tables.items()}, **plots})
+    run.log({**{f"tables/{name}": made for name, made in tables.items()}, **plots, **motion})
     for codec in codecs_of(results.records):
         for metric in results.metrics:
             delta = results.headline(codec, metric)
@@ -49,7 +52,7 @@ def log_results(config: EvaluateConfig, results: Results) -> None:
 
 
 def evaluation_tables(results: Results) -> dict[str, tuple[list[str], list[list[Any]]]]:
-    """Rate points (mean over sequences) and BD-rates, measured on bitstreams, as heads and rows."""
+    """Rate points (mean over sequences), BD-rates and frames, measured on bitstreams, as heads and rows."""
     points = []
     for codec in codecs_of(results.records):
         curves = {m: mean_curve(results.records, codec, m) for m in results.metrics}
@@ -62,5 +65,6 @@ def evaluation_tables(results: Results) -> dict[str, tuple[list[str], list[list[
     ]
     return {
         "rd_points": (["codec", "point", "bpp", *(METRICS[m][0] for m in results.metrics)], points),
+        "frames": (list(FRAME_COLUMNS), list(frame_rows(results.records))),
         "bd_rate": (["codec", "anchor", "metric", "method", "bd_rate_percent", "bd_gain_db", "note"], rates),
     }

@@ -8,12 +8,14 @@ from typing import Any
 import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
+from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from torch import Tensor
 
 from lvc.config.evaluate import ProtocolConfig, TraditionalConfig
 from lvc.datasets.frames import to_tensor
 from lvc.errors import UserError
+from lvc.evaluation.frames import FrameFacts
 from lvc.evaluation.measure import Measurement, compare_frames
 from lvc.evaluation.sequences import Source
 from lvc.evaluation.timing import Stopwatch
@@ -54,18 +56,21 @@ def measure_traditional(
         UserError: For an encoder or option that FFmpeg does not have, or intra frames where none should be.
     """
     reading, encoding, decoding = Stopwatch(), Stopwatch(), Stopwatch()
-    packets = list(encoding.over(_encode(config, point, source, target, reading)))
-    # in display order: packets of B frames come after those that they refer to
-    _check_structure(config, [intra for _, intra, _ in sorted(packets[:-1])], protocol.intra_period)
-    frames = decoding.over(_decode(target, source))
+    *packets, parameters = encoding.over(_encode(config, point, source, target, reading))
+    packets.sort()  # in display order: packets of B frames come after those that they refer to
+    _check_structure(config, [intra for _, intra, _ in packets], protocol.intra_period)
+    kinds: list[str] = []
+    frames = decoding.over(_decode(target, source, kinds))
     quality, crop = compare_frames(source, frames, protocol.metrics, config.encoder)
+    sizes = [size for *_, size in packets]
     return Measurement(
-        bytes=sum(size for *_, size in packets),
+        bytes=sum(sizes) + parameters[-1],
         file_bytes=target.stat().st_size,
         stream_bits={},
         seconds={"encode": encoding.seconds - reading.seconds, "decode": decoding.seconds},
         quality=quality,
         crop=crop,
+        frames={i: FrameFacts(kind, 8 * size) for i, (kind, size) in enumerate(zip(kinds, sizes, strict=True))},
     )
 
 
@@ -117,10 +122,11 @@ def _to_yuv(frames: Iterator[np.ndarray], source: Source) -> Iterator[av.VideoFr
         )
 
 
-def _decode(path: Path, source: Source) -> Iterator[Tensor]:
-    """``(1, 3, H, W)`` frames of the file, in RGB."""
+def _decode(path: Path, source: Source, kinds: list[str]) -> Iterator[Tensor]:
+    """``(1, 3, H, W)`` frames of the file, in RGB; what kind each is goes to ``kinds``."""
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
+            kinds.append(PictureType(frame.pict_type).name)
             rgb = frame.reformat(
                 format="rgb24",
                 src_colorspace=_MATRIX[source.sequence.matrix],

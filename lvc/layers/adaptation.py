@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 HIDDEN = 16
@@ -46,8 +47,11 @@ class Adapted(Adapts):
 
     def forward(self, x: Tensor, frame_type: Tensor) -> Tensor:
         """Convolve ``x`` for frames of ``frame_type``."""
-        scale, offset = self.scale_and_offset(frame_type)
-        return scale[..., None, None] * self.layer(x) + offset[..., None, None]
+        scale, offset = (value[0] for value in self.scale_and_offset(frame_type))
+        # in the layer's own parameters: no pass over its output, and no copy of it for the gradient
+        along = (1, -1, 1, 1) if self.layer.transposed else (-1, 1, 1, 1)
+        folded = {"weight": self.layer.weight * scale.view(along), "bias": self.layer.bias * scale + offset}
+        return functional_call(self.layer, folded, (x,))
 
 
 class Chain(nn.Sequential):

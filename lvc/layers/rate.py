@@ -9,9 +9,12 @@ from lvc.layers.bounds import lower_bound
 
 
 def between(low: Tensor | float, high: Tensor | float, q: Tensor, last: float) -> Tensor:
-    """``low`` at q = 0, ``high`` at q = ``last``, and evenly in the logarithm between (pMCTF-L, Eq. 1)."""
+    """``low`` at q = 0, ``high`` at q = ``last``, and evenly in the logarithm between (pMCTF-L, Eq. 1).
+
+    Where q = 0 is the last there is, ``low``.
+    """
     ends = [x.log() if isinstance(x, Tensor) else math.log(x) for x in (low, high)]
-    return torch.exp(ends[0] + q / last * (ends[1] - ends[0]))
+    return torch.exp(ends[0] + q / (last or 1) * (ends[1] - ends[0]))
 
 
 class QualityFactor(nn.Module):

@@ -141,7 +141,7 @@ class BFrameCodec(VideoCodec):
                 distortions["frame_condition"] = _error(coding.end, condition)
         handed_on = decoded.clamp(0, 1) if self.clamp_references or motion_only else decoded
         state = {"frame": handed_on, "order": order}
-        return FrameCoding(kind, decoded, bits, prediction, flows[0], state, distortions)
+        return FrameCoding(kind, decoded, bits, prediction, flows[0], state, distortions, reference=references[0])
 
     def compensate(self, references: Pair, flows: Pair, scale: MotionScale) -> tuple[Pair, Tensor]:
         """Flows as :meth:`code_motion` gives them to flows at full size, and the prediction."""

@@ -10,7 +10,8 @@ Decided where papers and released code are silent, or do otherwise:
 * ``temporal_scale=paper_code`` keeps the released code's gains, prediction 0.71 and update 0.5, and weighs all bands
   alike. ``orthonormal`` is Haar: bands are quantised as finely as an orthonormal transform would have it, relative to
   the low-pass frame. Denoising filters begin at 0.
-* The prediction that early stages judge motion by is the reference, moved; the released code's is filtered as well.
+* The prediction that early stages judge motion by is the reference, moved. The released code's is filtered as well:
+  ``filtered_prediction`` is the error that its filters leave, the high-pass frame itself.
 * Motion is rated as it is coded, rounded; the released code rates it with noise.
 * SpyNet sees luma three times, without normalisation.
 * A high-pass frame's distance is that of its level: a clip of frames ``d`` apart begins at level ``floor(log2 d)``.
@@ -31,8 +32,10 @@ from lvc.layers.rate import QualityFactor
 from lvc.layers.temporal import TemporalLifting
 from lvc.models.planes import ColourPlanes, PlaneCoder, middle_quality
 from lvc.motion.prior_codec import MotionMemory, PriorMotionCodec
+from lvc.motion.resolution import FULL, MotionScale
 from lvc.motion.spynet import SpyNet
 from lvc.motion.warp import halve, warp
+from lvc.structures.adaptive_gop import adaptive_gop
 from lvc.structures.mctf import MCTF
 
 Planes = list[Tensor]
@@ -51,7 +54,8 @@ class PMCTFL(VideoCodec):
     def __init__(self, config: PMCTFLConfig):
         super().__init__()
         self.config, levels = config, range(config.temporal_levels)
-        self.structure = MCTF(config.structure.gop, config.temporal_levels)
+        own = config.structure
+        self.structure = MCTF(own.gop, config.temporal_levels, own.first_level, adaptive_gop(own))
         self.qualities, self.spatial_levels = config.qualities, config.levels
         self.planes = ColourPlanes(config.chroma, config.lossless)
         law = ScaleLaw("laplace", config.entropy.likelihood_bound)
@@ -100,6 +104,7 @@ class PMCTFL(VideoCodec):
         shape: tuple[int, int, int],
         q: Tensor,
         stream: SymbolStream,
+        scale: MotionScale = FULL,
     ) -> tuple[Tensor, dict[str, Tensor], MotionMemory]:
         """Estimate and code motion from a frame to the one before it on a level.
 
@@ -110,14 +115,18 @@ class PMCTFL(VideoCodec):
             shape: Batch, height and width of luma.
             q: ``(B,)`` quality indices.
             stream: Where symbols go to or come from.
+            scale: The resolution that it is estimated and coded at, the same for all pairs of a group.
 
         Returns:
             Decoded flow at luma's size, bits by stream name, memory.
         """
-        flow = None
+        flow, size = None, shape[1:]
         if not stream.reads:
-            flow = self.flow(*((planes[0][:, :1] / 255).expand(-1, 3, -1, -1) for planes in pair))
-        return self.motion[level].code(flow, memory, shape, q, stream)
+            small = (scale.reduce(planes[0][:, :1], self.stride) for planes in pair)
+            flow = self.flow(*((luma / 255).expand(-1, 3, -1, -1) for luma in small))
+        coded = (shape[0], *scale.coded_size(size, self.stride))
+        flow, bits, memory = self.motion[level].code(flow, memory, coded, q, stream)
+        return scale.decoded(flow, size), bits, memory
 
     def analyse(self, level: int, current: Planes, reference: Planes, flow: Tensor) -> tuple[Planes, Planes]:
         """High-pass and low-pass planes of two frames."""

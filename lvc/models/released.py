@@ -2,12 +2,16 @@
 
 import re
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from lvc.errors import UserError
+
+Patterns = Sequence[tuple[str, str | Callable[[re.Match], str]]]
+"""What released names begin with, and what takes its place."""
 
 # Patterns over the released names of DCVC-TCM; "-1" counts from 0 what the release counts from 1.
 _DCVC_TCM = [
@@ -86,18 +90,32 @@ def dcvc_tcm_weights(released: dict[str, Tensor], path: Path | str) -> dict[str,
             target = f"{_BIT_ESTIMATORS[estimator]}.{match[2]}"
             layers.setdefault(target, {})[int(match[1])] = tensor.flatten()
             continue
-        for pattern, ours in _DCVC_TCM:
-            match = re.match(pattern, name)
-            if match:
-                weights[ours(match) + name[match.end() :]] = tensor
-                break
-        else:
+        ours = renamed(name, _DCVC_TCM)
+        if ours is None:
             raise UserError(f"{path}: '{name}' is no tensor of DCVC-TCM")
+        weights[ours] = tensor
+    return weights | stacked(layers, path)
+
+
+def renamed(name: str, patterns: Patterns) -> str | None:
+    """``name`` with its beginning replaced by the first of ``patterns`` that fits, ``None`` if none does."""
+    for pattern, ours in patterns:
+        found, count = re.subn(f"^(?:{pattern})", ours, name)
+        if count:
+            return found
+    return None
+
+
+def stacked(layers: dict[str, dict[int, Tensor]], path: Path | str) -> dict[str, Tensor]:
+    """Layers of factorised densities by number, ``(C,)`` each, as the one tensor that our densities keep them in.
+
+    Raises:
+        UserError: On layers that differ in shape.
+    """
     for target, rows in layers.items():
         if len({row.shape for row in rows.values()}) != 1:
             raise UserError(f"{path}: the layers of '{target}' differ in shape")
-        weights[target] = torch.stack([rows[i] for i in sorted(rows)])
-    return weights
+    return {target: torch.stack([rows[i] for i in sorted(rows)]) for target, rows in layers.items()}
 
 
 def compressai_weights(released: dict[str, Tensor], autoregressive: bool) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from lvc.errors import UserError
+from lvc.models.released import renamed
 
 _PEDESTAL = 2.0**-36
 _EPSILON = 1e-5  # which the released GDN adds to its beta
@@ -63,11 +64,8 @@ def b_canf_weights(released: dict[str, Tensor], path: Path | str) -> dict[str, T
     for name, tensor in released.items():
         if re.match(_LEFT_OUT, name):
             continue
-        for pattern, ours in _TOP:
-            mapped, count = re.subn(f"^{pattern}", ours, name)
-            if count:
-                break
-        else:
+        mapped = renamed(name, _TOP)
+        if mapped is None:
             raise UserError(f"{path}: '{name}' is no tensor of B-CANF")
         for pattern, ours in _INSIDE if mapped.startswith(("motion.", "frame.")) else ():
             mapped = re.sub(pattern, ours, mapped)

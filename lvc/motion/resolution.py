@@ -4,15 +4,20 @@ Flow is estimated between smaller pictures, where large motion is small, and cod
 its values with it; compensation and all that follows run at full size. The codec's networks stay as they are.
 """
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional as F
 
+from lvc.config.motion_resolution import SMALLEST
 from lvc.layers.padding import pad, padded_size
 
 Variant = Literal["omra", "A", "B"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,3 +87,24 @@ class MotionScale:
 
 FULL = MotionScale()
 """Motion at the frame's own size."""
+
+
+class Factors:
+    """What frames may be made smaller by; those they are too small for are left out, which is said once.
+
+    Args:
+        factors: Ascending; the first serves where none fits.
+    """
+
+    def __init__(self, factors: Sequence[int]):
+        self.factors = tuple(factors)
+        self._said = False
+
+    def fit(self, size: tuple[int, int]) -> list[int]:
+        """Factors for frames of ``(h, w)``, without padding."""
+        fit = [factor for factor in self.factors if min(size) >= SMALLEST * factor] or [self.factors[0]]
+        if len(fit) < len(self.factors) and not self._said:
+            self._said = True
+            left_out = ", ".join(str(factor) for factor in self.factors if factor not in fit)
+            log.warning("frames of %dx%d are too small for motion at 1/%s: left out", *reversed(size), left_out)
+        return fit

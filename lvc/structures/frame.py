@@ -55,10 +55,10 @@ def write_frame(
     ``distance`` is that of its references, in frames.
     """
     height, width = frame.shape[-2:]
-    padded, factor = pad(frame, codec.stride), None
+    padded, factor, tried = pad(frame, codec.stride), None, {}
     if kind != "I" and codec.motion_resolution is not None:
         best = codec.motion_resolution.best(codec, kind, padded, state, rate, (height, width), distance)
-        coding, payload, factor = best.coding, best.payload, best.factor
+        coding, payload, factor, tried = best.coding, best.payload, best.factor, best.tried
     else:
         stream = Write()
         coding = codec.code_frame(kind, padded, state, stream, rate, tuple(padded.shape[-2:]))
@@ -68,6 +68,8 @@ def write_frame(
         frame=coding.frame[..., :height, :width].clamp(0, 1),
         bits={name: float(bits.sum()) for name, bits in coding.bits.items()},
         motion_factor=factor,
+        tried=tried,
+        coding=coding,
     )
     return encoded, coding.state
 

@@ -151,7 +151,7 @@ class HierarchicalB:
             encoded, state = write_frame(codec, step.kind, step.index, frame, state, rate, distance)
             held.add(step.index, state)
             held.shown()
-            return encoded
+            return replace(encoded, level=step.level)
 
         for first in islice(frames, 1):
             yield code(Step("I", 0, (), 0), first)

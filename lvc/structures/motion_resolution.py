@@ -5,9 +5,8 @@ trained for it. The paper says that the factor is signalled, not how; that its d
 RGB, and here it is that of the frame as it is shown: clamped, without padding.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,12 +14,10 @@ from torch import Tensor, nn
 
 from lvc.codec import FrameCoding, Rate, VideoCodec
 from lvc.config.contract import ConfigError, build
-from lvc.config.motion_resolution import SMALLEST, MotionResolutionConfig, check_variant
+from lvc.config.motion_resolution import MotionResolutionConfig, check_variant
 from lvc.entropy.streams import SymbolStream, Write
 from lvc.errors import BitstreamError
-from lvc.motion.resolution import MotionScale
-
-log = logging.getLogger(__name__)
+from lvc.motion.resolution import Factors, MotionScale
 
 
 @dataclass(frozen=True)
@@ -32,12 +29,14 @@ class Trial:
         coding: Its coding, with bits of a stream ``resolution``.
         payload: What was written.
         cost: Lambda times MSE plus bits per pixel; 0 where the search compares no costs.
+        tried: Bits and cost of every factor that was compared.
     """
 
     factor: int
     coding: FrameCoding
     payload: bytes
     cost: float = 0.0
+    tried: dict[int, tuple[int, float]] = field(default_factory=dict)
 
 
 class MotionResolution:
@@ -49,9 +48,13 @@ class MotionResolution:
     Attributes:
         lmbda: Weight of the distortion, ``None`` for that of the rate point.
         compares_costs: Whether the search needs it.
+        option: What messages call the choice.
+        instead: What a user may do where no lambda is known.
         classifier: Frame and references to a logit per factor; whoever asks for ``search=classifier`` sets it.
     """
 
+    option = "motion_resolution"
+    instead = "give motion_resolution.lmbda, or search=ranked, which needs none"
     classifier: nn.Module | None = None
 
     def __init__(self, config: MotionResolutionConfig):
@@ -59,7 +62,7 @@ class MotionResolution:
         self.scale = MotionScale(1, config.variant, config.filter)
         self.lmbda = config.lmbda
         self.compares_costs = config.compares_costs
-        self._said = False
+        self._fitting = Factors(config.factors)
 
     def describe(self) -> dict[str, Any]:
         """What a decoder has to know, as a bitstream's header says it."""
@@ -94,8 +97,12 @@ class MotionResolution:
         scales = [replace(self.scale, factor=factor) for factor in self._allowed(size, distance)]
         if self.config.narrows and len(scales) > self.config.candidates:
             scales = self._likeliest(codec, kind, frame, state, size, scales)
-        trials = self._trials(codec, kind, frame, state, rate, size, scales)
-        return min(trials, key=lambda trial: trial.cost)
+        best, tried = None, {}
+        for trial in self._trials(codec, kind, frame, state, rate, size, scales):
+            best = trial if best is None or trial.cost < best.cost else best
+            if len(scales) > 1:
+                tried[trial.factor] = (8 * len(trial.payload), trial.cost)
+        return replace(best, tried=tried)
 
     def _likeliest(
         self,
@@ -118,11 +125,7 @@ class MotionResolution:
 
     def _allowed(self, size: tuple[int, int], distance: int) -> list[int]:
         """Factors that the frame is large enough for, and its temporal level is allowed."""
-        fit = [factor for factor in self.factors if min(size) >= SMALLEST * factor] or [self.factors[0]]
-        if len(fit) < len(self.factors) and not self._said:
-            self._said = True
-            left_out = ", ".join(str(factor) for factor in self.factors if factor not in fit)
-            log.warning("frames of %dx%d are too small for motion at 1/%s: left out", *reversed(size), left_out)
+        fit = self._fitting.fit(size)
         if self.search != "by_level":
             return fit
         return [factor for factor in fit if factor <= 2 * distance] or [fit[0]]

@@ -1,6 +1,5 @@
 """What a run's folder tells, whatever state the run is in. Nothing here loads torch."""
 
-import csv
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 from lvc.config.multirun import ERROR
 from lvc.errors import UserError
 from lvc.training.provenance import origin
+from lvc.training.rows import read_rows
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _newest(folder: Path, config: dict[str, Any], stages: dict[str, Any]) -> tup
             step += record["batches"] if when == "after" else 0
             if record.get(when) and _codes_frames(config, name):
                 found = (step, name, record[when])
-    for row in _rows(folder / "metrics.csv"):
+    for row in read_rows(folder / "metrics.csv"):
         name = row.get("stage_name") or ""
         if row.get("val/psnr") and int(row["step"]) > found[0] and _codes_frames(config, name):
             found = (int(row["step"]), name, {k: float(v) for k, v in row.items() if k.startswith("val/") and v})
@@ -120,13 +120,6 @@ def _codes_frames(config: dict[str, Any], stage: str) -> bool:
     """Whether a stage's validation is a rate-distortion point: a stage of motion alone codes predictions."""
     loss = config["schedule"]["stages"].get(stage, {}).get("loss") or {}
     return bool((loss.get("distortion") or {"frame": 1}).get("frame"))
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return [row for row in csv.DictReader(file) if (row.get("step") or "").isdigit()]
 
 
 def _reason(folder: Path) -> str:

@@ -10,6 +10,7 @@ from lightning_fabric.plugins.io import TorchCheckpointIO
 
 from lvc.errors import UserError
 from lvc.training.atomic import save_tensors
+from lvc.training.report import boards
 
 KEPT = 2
 """Checkpoints kept, so that one is left when the newest turns out to be damaged."""
@@ -60,6 +61,8 @@ class Checkpointer(pl.Callback):
 
     def save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Write a checkpoint, in all processes together, and remove the oldest."""
+        for board in boards(trainer):  # TensorBoard keeps figures to itself for minutes, and they are not logged again
+            board.experiment.flush()
         trainer.save_checkpoint(self.folder / f"{module.done:09d}.ckpt")
         if trainer.is_global_zero:
             for old in _checkpoints(self.folder)[KEPT:]:

@@ -17,6 +17,7 @@ HUSHED = (
     ".*lower value for log_every_n_steps.*",
     "Total length of .* across ranks is zero.*",  # a stage that was killed between its last batch and its export
     ".*GPU available but not used.*",
+    ".*`srun` command is available on your system but is not used.*",  # a SLURM machine, and no job wanted
     r".*isinstance\(treespec, LeafSpec\).*",  # Lightning's own
     ".*torch.jit.script.* is deprecated.*",  # CompressAI's own
 )
@@ -40,7 +41,7 @@ def quiet() -> Iterator[None]:
 
 
 class Bar(pl.Callback):
-    """One progress bar per stage with loss, PSNR and rate of a recent batch.
+    """One progress bar per stage, the first process's, with loss, PSNR and rate of a recent batch.
 
     Args:
         title: What stands before it.
@@ -50,8 +51,9 @@ class Bar(pl.Callback):
         self.title, self.bar = title, None
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        pace = 0.2 if sys.stderr.isatty() else 30.0  # a log file wants few lines
-        self.bar = tqdm(total=module.total, initial=module.done, desc=self.title, mininterval=pace, dynamic_ncols=True)
+        options = {"total": module.total, "initial": module.done, "desc": self.title, "dynamic_ncols": True}
+        options["mininterval"] = 0.2 if sys.stderr.isatty() else 30.0  # a log file wants few lines
+        self.bar = tqdm(**options, disable=not trainer.is_global_zero)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         if self.bar.update():  # drawn just now, so that figures are fetched from the device only now and then

@@ -75,8 +75,15 @@ class AveragedGradients(DDPStrategy):
                 torch.distributed.broadcast(tensor.data, 0)
 
     def post_backward(self, closure_loss: Tensor) -> None:
-        """Average gradients (they are scaled, where precision has a loss scale)."""
+        """Average gradients (they are scaled, where precision has a loss scale), and what batch norms remember."""
         average_gradients([p for p in self.model.parameters() if p.requires_grad])
+        _average(running_statistics(self.model))
+
+
+def running_statistics(module: nn.Module) -> list[Tensor]:
+    """Running means and variances of batch norms that train: each process has those of its own clips."""
+    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training]
+    return [s for m in norms for s in (m.running_mean, m.running_var) if s is not None]
 
 
 def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
@@ -93,15 +100,20 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
             parameter.grad = torch.zeros_like(parameter)
         if somewhere:
             gradients.append(parameter.grad)
-    for bucket in _buckets(gradients):
-        flat = torch.cat([g.flatten() for g in bucket])
+    _average(gradients)
+
+
+def _average(tensors: Sequence[Tensor]) -> None:
+    """Put the mean over all processes into each tensor."""
+    for bucket in _buckets(tensors):
+        flat = torch.cat([t.flatten() for t in bucket])
         torch.distributed.all_reduce(flat)
         flat /= torch.distributed.get_world_size()
-        for gradient, part in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
-            gradient.copy_(part.view(gradient.shape))
+        for tensor, part in zip(bucket, flat.split([t.numel() for t in bucket]), strict=True):
+            tensor.copy_(part.view(tensor.shape))
 
 
-def _buckets(tensors: list[Tensor]) -> Iterator[list[Tensor]]:
+def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
     """Neighbours of one type, about :data:`BUCKET` bytes together."""
     bucket, size = [], 0
     for tensor in tensors:

@@ -1,18 +1,18 @@
 """The loggers a run asks for. None of them asks anything back."""
 
-import csv
 import os
 import uuid
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from lvc.config.run import LoggerConfig
 from lvc.errors import UserError
 from lvc.training.artifacts import note_inputs
 from lvc.training.resume import RunState
+from lvc.training.rows import Rows
 
 HIGHER_IS_BETTER = ("val/psnr", "val/ms_ssim", "train/psnr", "train/psnr_prediction", "system/frames_per_second")
 LOWER_IS_BETTER = ("val/loss", "val/bpp", "val/bd_rate", "train/loss", "train/bpp")
@@ -35,7 +35,39 @@ LAYOUT = {
 """TensorBoard's custom scalars: what belongs together in one chart."""
 
 
-def build_loggers(config: LoggerConfig, name: str, folder: Path, state: RunState, step: int) -> list[Logger]:
+class CSVLogger(Logger):
+    """Figures as rows of ``metrics.csv``.
+
+    Lightning's logger of this name removes the file when it is opened, and empties it for a moment whenever a column
+    is new. A run that is killed then loses rows which it does not log again.
+
+    Args:
+        folder: The run's folder.
+        rows: Its log.
+    """
+
+    def __init__(self, folder: Path, rows: Rows):
+        super().__init__()
+        self.folder, self._rows = folder, rows
+
+    @property
+    def name(self) -> str:
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
+        self._rows.add({**metrics, "step": step})
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """The configuration is in ``state.json``."""
+
+
+def build_loggers(
+    config: LoggerConfig, name: str, folder: Path, state: RunState, step: int, anew: str | None = None
+) -> list[Logger]:
     """Open the run's loggers, in the first process only.
 
     Args:
@@ -44,31 +76,18 @@ def build_loggers(config: LoggerConfig, name: str, folder: Path, state: RunState
         folder: The run's folder.
         state: The run's state; keeps the wandb id.
         step: Step the run stands at: what an interrupted run logged beyond it will be logged again.
+        anew: The stage that begins here, of which an interrupted run may have logged something too.
     """
     if rank_zero_only.rank != 0:
         return []
     loggers: list[Logger] = []
     if config.csv:
-        loggers.append(_csv(folder, step))
+        loggers.append(CSVLogger(folder, Rows(folder / "metrics.csv", step, anew)))
     if config.tensorboard:
         loggers.append(_tensorboard(folder, step))
     if config.wandb:
         loggers.append(_wandb(config, name, folder, state))
     return loggers
-
-
-def _csv(folder: Path, step: int) -> CSVLogger:
-    """Lightning's writer starts its file anew, so rows of the part that was interrupted are handed to it again."""
-    path, rows = folder / "metrics.csv", []
-    if path.is_file():
-        with path.open(newline="") as file:
-            rows = [row for row in csv.DictReader(file) if (row.get("step") or "").isdigit()]
-    logger = CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1)
-    for row in rows:
-        if int(row["step"]) <= step:
-            logger.experiment.log_metrics({k: v for k, v in row.items() if v and k != "step"}, int(row["step"]))
-    logger.save()
-    return logger
 
 
 def _tensorboard(folder: Path, step: int) -> TensorBoardLogger:

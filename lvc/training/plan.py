@@ -14,6 +14,7 @@ from lvc.config.run import RunConfig, stage_dataset
 from lvc.config.schedule import StageConfig
 from lvc.config.trainer import TrainerConfig
 from lvc.datasets.sources import check_lengths, open_source
+from lvc.errors import UserError
 from lvc.training.atomic import check_writable
 from lvc.training.batches import process_batch
 from lvc.training.distributed import placement
@@ -32,11 +33,19 @@ def open_sources(run: RunConfig) -> dict[str, Any]:
         config, stage = stage_dataset(run, name), run.schedule.stages[name]
         source = next((s for c, s in opened if c == config), None)
         if source is None:
-            source = open_source(config)
+            source = _open(config, f"schedule.stages.{name}.dataset." if stage.dataset else "dataset.")
             opened.append((config, source))
         check_lengths(source, stage.frames, stage.distance)
         sources[name] = source
     return sources
+
+
+def _open(config: Any, where: str) -> Any:
+    """Open clips; a mistake is reported where it was typed, in the data set or in the stage's fields over it."""
+    try:
+        return open_source(config)
+    except UserError as error:
+        raise UserError(str(error).replace("dataset.", where, 1)) from None
 
 
 def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
+
+from lvc.training.loggers import CSVLogger
 
 VIDEO_FPS = 5
 """Slow enough to see what a few frames do."""
@@ -60,7 +62,7 @@ def log_pictures(trainer: pl.Trainer, module: pl.LightningModule, panels: list[T
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image(f"val/pictures/{index}", array, module.step, dataformats="HWC")
             elif isinstance(logger, CSVLogger):
-                folder = Path(logger.log_dir) / "pictures"
+                folder = logger.folder / "pictures"
                 folder.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(array).save(folder / f"{module.step:09d}_{module.name}_{index}.png")
 

@@ -1,6 +1,5 @@
 """What a run's folder remembers, so that the same command continues where it stood."""
 
-import csv
 import json
 import random
 import zlib
@@ -80,20 +79,6 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
-
-
-def forget_rows(log: Path, stage: str) -> None:
-    """Drop a stage's rows from ``metrics.csv``: it was killed before its first checkpoint, and begins anew."""
-    if not log.is_file() or pl.utilities.rank_zero_only.rank != 0:
-        return
-    with log.open(newline="") as file:
-        reader = csv.DictReader(file)
-        columns, rows = reader.fieldnames or [], list(reader)
-    if any(row.get("stage_name") == stage for row in rows):
-        with replacing(log) as part, part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(row for row in rows if row.get("stage_name") != stage)
 
 
 def seed(*key: int | str) -> None:

@@ -84,11 +84,9 @@ class Run:
         left = [name for name in self.config.schedule.running if name not in self.state.stages]
         if left:
             checkpoint, done = checkpoints.newest(self._checkpoints(left[0]))
-            if checkpoint is None:
-                resume.forget_rows(self.folder / "metrics.csv", left[0])
-            loggers = build_loggers(
-                self.config.logger, self.config.name, self.folder, self.state, self.state.step + done
-            )
+            anew = left[0] if checkpoint is None else None
+            step = self.state.step + done
+            loggers = build_loggers(self.config.logger, self.config.name, self.folder, self.state, step, anew)
             try:
                 for name in left:
                     self._train_stage(name, loggers)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lvc.entropy.priors import EntropyModel, Prior
 
 WINDOW = 100
-"""Batches after which a stream that never cost anything is spoken of."""
+"""Batches after which parts that nothing reached, and streams that never cost anything, are spoken of."""
 
 NOTHING = 1e-6
 """Bits per pixel, summed over the window, that are nothing."""
@@ -23,38 +23,37 @@ ESCAPES = 1e-3
 
 
 class Watch(pl.Callback):
-    """Warns of a part that the loss does not reach, and of a weighed rate that is always zero."""
+    """Warns of a part that the loss does not reach, and of a weighed rate that is always zero.
+
+    It speaks once, of the first :data:`WINDOW` batches or of the whole of a shorter stage: one batch says little where
+    what trains depends on the frames' distance.
+    """
 
     def __init__(self):
         self._reached: set[str] = set()
         self._spent: dict[str, Tensor | float] = {}
-        self._batches, self._first = 0, True
+        self._batches = 0
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: Any) -> None:
-        if self._first:
-            for part in set(module.stage.train) - self._reached:
-                if any(p.grad is not None for m in module.codec.parts[part] for p in m.parameters()):
-                    self._reached.add(part)
+        if self._batches >= WINDOW:
+            return
+        for part in set(module.stage.train) - self._reached:
+            if any(p.grad is not None for m in module.codec.parts[part] for p in m.parameters()):
+                self._reached.add(part)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         if not module.latest:  # nothing but skipped steps so far
             return
-        if self._first:
-            self._first = False
-            for part in [p for p in module.stage.train if p not in self._reached]:
-                warn(trainer, module, f"the loss does not reach part '{part}', so nothing of it trains")
         self._batches += 1
         for name, weight in module.stage.loss.rate.items():
             if weight:
                 self._spent[name] = self._spent.get(name, 0.0) + module.latest.get(f"bits/{name}", 0.0)
-        if self._batches == WINDOW:
-            self._speak_of_nothing(trainer, module)
+        if self._batches == min(WINDOW, module.total):
+            self._speak(trainer, module)
 
-    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if 0 < self._batches < WINDOW:
-            self._speak_of_nothing(trainer, module)
-
-    def _speak_of_nothing(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def _speak(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        for part in [p for p in module.stage.train if p not in self._reached]:
+            warn(trainer, module, f"the loss does not reach part '{part}', so nothing of it trains")
         for name, spent in self._spent.items():
             if float(spent) <= NOTHING:
                 cause = (

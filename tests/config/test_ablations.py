@@ -23,10 +23,21 @@ def test_every_experiment_in_a_folder_says_where_the_paper_has_it_and_what_it_ch
 
 
 @pytest.mark.parametrize(
-    "name", ["dcvc_tcm_ablation/no_contexts_in_entropy", "ssnvc_ablation/anchor", "mastc_vc_ablation/groups_4x16_64"]
+    "name",
+    [
+        "dcvc_tcm_ablation/no_contexts_in_entropy",
+        "ssnvc_ablation/anchor",
+        "mastc_vc_ablation/groups_4x16_64",
+        "pmctf_l_ablation/fixed_rate",
+        "pmctf_l_ablation/no_scale",
+    ],
 )
-def test_the_options_typed_make_the_experiments_model(name):
+def test_the_options_typed_make_the_experiments_run(name):
     (row,) = (row for row in ablations() if row.experiment == name)
-    typed = compose("train", [f"experiment={row.whole}", *row.options])["model"]
-    assert typed == compose("train", [f"experiment={name}"])["model"]
-    assert typed != compose("train", [f"experiment={row.whole}"])["model"]
+
+    def run(*overrides):
+        return {group: compose("train", overrides)[group] for group in ("model", "schedule", "loss")}
+
+    typed = run(f"experiment={row.whole}", *row.options)
+    assert typed == run(f"experiment={name}")
+    assert typed["model"] != run(f"experiment={row.whole}")["model"]

@@ -23,13 +23,13 @@ SCHEDULES = {
     "mastc_vc": ["mastc_2stage", "mastc_short"],
     "pwave": ["pwave", "pwave_short"],
     "spynet": ["flow_pretrain", "flow_pretrain_cpu"],
-    "pmctf_l": ["mctf_8stage", "mctf_short"],
+    "pmctf_l": ["mctf_8stage", "mctf_8stage_released", "mctf_short"],
     **{name: ["intra", "intra_short"] for name in INTRA},
 }
 LOSSES = {
-    "b_canf": ["mse", "ms_ssim"],
+    "b_canf": ["mse", "b_canf_ms_ssim"],
     "dcvc_tcm": ["mse", "ms_ssim"],
-    "maskcrt_b": ["maskcrt"],
+    "maskcrt_b": ["maskcrt", "maskcrt_ms_ssim"],
     "ssnvc": ["ssnvc_mse", "ssnvc_ms_ssim"],
     "mastc_vc": ["mse", "ms_ssim"],
     "pwave": ["pwave"],
@@ -62,7 +62,9 @@ def combinations():
 
 @pytest.mark.parametrize(("model", "size", "schedule", "loss", "dataset"), list(combinations()))
 def test_combinations_of_choices(model, size, schedule, loss, dataset):
-    crop = ["schedule.all.crop=192"] if "short" in schedule and "ssim" in loss else []
+    crop = (
+        [f"schedule.all.crop={256 if model == 'maskcrt_b' else 192}"] if "short" in schedule and "ssim" in loss else []
+    )
     choice = [f"model={model}", f"size={size}", f"schedule={schedule}", f"loss={loss}", f"dataset={dataset}"]
     run = run_of(*choice, *crop, *(LONG[dataset] if model == "pmctf_l" else []))
     assert (run.model.name, run.model.size, run.size) == (model, size, size)
@@ -208,6 +210,26 @@ def test_ssnvc_for_ms_ssim_starts_from_50_times_the_lambda(lmbda):
     assert run.init_from == f"{started_by.dir}/codec.safetensors"
     assert started_by.schedule.stages["msssim"].loss.lmbda == lmbda
     assert run.schedule.stages["msssim"].on_enter["intra"].path.startswith("runs/intra_window_attention-full-ms_ssim-")
+
+
+@pytest.mark.parametrize(
+    ("model", "ssim", "mse", "intra"),
+    [
+        ("b_canf", 4, 256, 8.73),
+        ("b_canf", 32, 2048, 60.5),
+        ("maskcrt_b", 5.03, 227.6, 8.73),
+        ("maskcrt_b", 35.92, 1625.6, 60.5),
+    ],
+)
+def test_b_frames_for_ms_ssim_start_from_the_psnr_model(model, ssim, mse, intra):
+    run = run_of(f"experiment={model}_msssim", f"loss.lmbda={ssim}")
+    started_by = run_of(f"experiment={model}_psnr", f"loss.lmbda={mse}")
+    assert run.init_from == f"{started_by.dir}/codec.safetensors"
+    assert run.schedule.order == ("msssim",) and "msssim" not in started_by.schedule.order
+    stage = run.schedule.stages["msssim"]
+    assert (stage.loss.metric, stage.loss.lmbda, stage.frames) == ("ms_ssim", ssim, 5)
+    made_by = run_of("experiment=intra_cheng2020_msssim", f"loss.lmbda={intra}")
+    assert stage.on_enter["intra"].path == f"{made_by.dir}/codec.safetensors"
 
 
 def test_single_stage_schedule_grows_clips_under_one_loss():

@@ -174,6 +174,10 @@ def test_composed_runs_are_plain_and_stay_so(tmp_path):
             r"^loss\.lmbda_max: pwave has 21 qualities; say lambda at the highest",
         ),
         (["+loss.lmbda_max=2000"], r"^loss\.lmbda_max: dcvc_tcm has a single rate"),
+        (
+            ["model=pwave", "model.qualities=1"],
+            r"^loss\.lmbda_max: pwave has a single rate, that of loss\.lmbda; use null",
+        ),
         (["model=pwave", "loss.lmbda_max=100"], r"^loss\.lmbda_max: 100 is below lmbda 195.075"),
     ],
 )

@@ -26,6 +26,14 @@ def test_results_are_tables_plots_and_an_artifact_that_knows_its_exports(tiny_ex
     points = read_table(out, row, "tables/rd_points")
     assert {(p["codec"], p["point"]) for p in points} >= {("dcvc_tcm-tiny", "lambda=256"), ("x264", "crf=30")}
     assert {rate["anchor"] for rate in read_table(out, row, "tables/bd_rate")} == {"x264"}
+    frames = read_table(out, row, "tables/frames")
+    assert [f["kind"] for f in frames if f["codec"] == "dcvc_tcm-tiny" and f["point"] == "lambda=256"] == [
+        "I",
+        "P",
+        "P",
+    ]
+    assert {k for k in row if k.startswith("motion/scene/dcvc_tcm-tiny, lambda=") and k.endswith("_type")}
+    assert row["plots/frames-scene._type"] == "image-file"
     assert row["plots/psnr-mean._type"] == "image-file"
     logged = [r.request.log_artifact.artifact for r in records] + [r.artifact for r in records]
     (artifact,) = [a for a in logged if a.type == "evaluation"]

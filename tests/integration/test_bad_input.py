@@ -190,6 +190,10 @@ def assert_refused_last(done, *said):
         (["dataset.path=short", "schedule.all.frames=3"], "clip a: has 2 frames, and 3 frames need 3"),
         (["dataset.path=short", "dataset.pattern=b*"], "dataset.pattern: none of the 1 clips in short matches 'b*'"),
         (["dataset.path=small"], "clip a: is 40x32, too small for crops of 64x64"),
+        (
+            ["dataset.path=short", "+schedule.stages.joint.dataset.path=missing"],
+            "schedule.stages.joint.dataset.path: missing: no such folder",
+        ),
     ],
 )
 def test_data_that_a_run_cannot_use(tmp_path, options, message):

@@ -1,17 +1,16 @@
 """Runs that are told to stop save, say so with an exit code of their own, and end as if nobody had stopped them."""
 
-import csv
 import os
 import signal
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from lvc.config.compose import compose
 from lvc.config.run import build_run
 from lvc.training.run import train as train_here
+from lvc.training.same import differences, figures
 from tests.commands import _run, assert_refused, train
 from tests.training.test_distributed import in_two_processes
 
@@ -38,17 +37,7 @@ def whole(tmp_path_factory):
 
 def assert_same_weights(run: Path, whole: Path) -> None:
     """Equal weights, bit for bit."""
-    ours, theirs = (load_file(folder / "codec.safetensors") for folder in (run, whole))
-    assert ours.keys() == theirs.keys()
-    assert not [name for name in ours if not torch.equal(ours[name], theirs[name])]
-
-
-def figures(folder: Path) -> list[dict[str, str]]:
-    """Rows of a log without what is measured by a clock, nor columns that are empty."""
-    with (folder / "metrics.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    clocks = ("system/", "summary/minutes")
-    return [{k: v for k, v in sorted(row.items()) if v and not k.startswith(clocks)} for row in rows]
+    assert not differences(run, whole)["weights"]
 
 
 def written(path: Path, lines: int):

@@ -11,7 +11,7 @@ from lvc.config.pmctf_l import PMCTFLConfig
 from lvc.entropy.streams import Estimate
 from lvc.errors import BitstreamError, UserError
 from lvc.models.build import build_codec
-from lvc.structures.mctf import without_levels
+from lvc.structures.dyadic import without_levels
 from tests.conftest import moving_clip, tiny_pmctf, tiny_pmctf_config
 
 VARIANTS = {

@@ -5,6 +5,7 @@ from lvc.codec import ClipCoding, Rate
 from lvc.config.run import LossConfig
 from lvc.config.schedule import StageLossConfig
 from lvc.errors import UserError
+from lvc.layers.rate import QualityFactor
 from lvc.training.losses import RateDistortionLoss
 
 
@@ -85,3 +86,12 @@ def test_a_variable_rate_draws_a_quality_per_clip_and_weighs_it_with_its_lambda(
     assert loss.lmbda == pytest.approx(100)
     stage = RateDistortionLoss(StageLossConfig(lmbda=1), LossConfig(lmbda=10, lmbda_max=1000), qualities=21)
     assert stage.range == (1, 100)
+
+
+def test_a_single_quality_is_a_fixed_rate(clip):
+    _, target = clip
+    loss = RateDistortionLoss(StageLossConfig(), LossConfig(lmbda=10), qualities=1)
+    rate = loss.rate(len(target), "cpu", draw=True)
+    assert (rate.q.tolist(), rate.lmbda.tolist()) == ([0, 0], pytest.approx([10, 10]))
+    factor = QualityFactor((0.25, 4.0), 1)(rate.q)
+    assert factor.flatten().tolist() == pytest.approx([0.25, 0.25])

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from lvc.config.contract import ConfigError
 from lvc.config.run import build_run
 from lvc.entropy.streams import Estimate
 from lvc.training.run import train
-from lvc.training.watch import counting_escapes
+from lvc.training.watch import Watch, counting_escapes
 from tests.conftest import moving_clip, tiny_codec
 
 
@@ -28,6 +29,22 @@ def test_a_part_that_the_loss_does_not_reach(tiny, capsys):
     said = "stage 'joint': the loss does not reach part 'frame', so nothing of it trains"
     assert f"warning: {said}" in capsys.readouterr().err.splitlines()
     assert [w.split("'")[1] for w in warnings(run, "joint")] == ["context", "frame"]
+
+
+def test_a_part_that_some_batches_reach_is_not_spoken_of():
+    parts = {name: [torch.nn.Linear(1, 1)] for name in ("near", "far", "idle")}
+    module = SimpleNamespace(
+        name="levels", total=2, latest={"train/loss": 1.0}, record={}, codec=SimpleNamespace(parts=parts)
+    )
+    module.stage = SimpleNamespace(train=tuple(parts), loss=SimpleNamespace(rate={}))
+    watch, trainer = Watch(), SimpleNamespace(is_global_zero=False)
+    for reached in ("near", "far"):
+        for name, (layer,) in parts.items():
+            layer.weight.grad = torch.ones_like(layer.weight) if name == reached else None
+        assert not module.record
+        watch.on_before_optimizer_step(trainer, module, None)
+        watch.on_train_batch_end(trainer, module)
+    assert module.record["warnings"] == ["the loss does not reach part 'idle', so nothing of it trains"]
 
 
 def test_a_rate_that_is_always_zero(tiny, capsys):

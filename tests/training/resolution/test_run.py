@@ -32,7 +32,13 @@ SCENES = {"name": "synthetic", "clips": 4, "clip_frames": 5, "height": 64, "widt
 def classifier_run(folder, codec, model=None, stage=None, **changes):
     changes["trainer"] = {"checkpoint_every": 2, "validation_frames": 5} | changes.get("trainer", {})
     data = compose(folder, **changes)
-    data["model"] = {"name": "resolution_classifier", "widths": [4, 4, 4, 4], "channels": 4, "factors": [1, 2]}
+    data["model"] = {
+        "name": "resolution_classifier",
+        "widths": [4, 4, 4, 4],
+        "channels": 4,
+        "factors": [1, 2],
+        "views": 1,
+    }
     data["model"] |= {"codec": str(codec)} | (model or {})
     fields = {"train": ["classifier"], "frames": 3, "steps": 4, "batch_size": 2, "crop": 64, "lr": 1e-3}
     fields |= {"distance": 2, "random_distance": True, "loss": {"distortion": {}}} | (stage or {})

@@ -1,0 +1,117 @@
+"""Groups by content: what a trained pMCTF-L chooses for every block of real clips, and what that saves.
+
+Clips are made smaller, coded with whole groups and with both searches, and decoded with a codec loaded anew. Costs are
+lambda * MSE + bits per pixel, summed over a block's frames.
+"""
+
+import tempfile
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import torch
+from common import arguments, report
+from torch import Tensor
+from torch.nn import functional as F
+
+from lvc.codec import EncodedFrame
+from lvc.coding import decode_video, encode_video
+from lvc.config.adaptive_gop import AdaptiveGOPConfig
+from lvc.datasets.frames import to_tensor
+from lvc.datasets.video import VideoReader
+from lvc.structures.adaptive_gop import AdaptiveGOP, frame_cost
+from lvc.structures.mctf import MCTF
+from lvc.training.export import load_export
+
+
+def groups(sent: list[EncodedFrame], first: int, last: int) -> str:
+    """Groups of a block as ``length/factor``."""
+    starts = [s.packet.index for s in sent if s.packet.kind == "L" and first <= s.packet.index < last]
+    factors = {s.packet.index: s.motion_factor for s in sent}
+    ends = [*starts[1:], max(s.packet.index for s in sent if s.packet.index < last) + 1]
+    return " ".join(
+        f"{end - start}/{factors[start + (end - start) // 2] or 1}" for start, end in zip(starts, ends, strict=True)
+    )
+
+
+def small(path: Path, size: tuple[int, int], frames: int) -> list[Tensor]:
+    """The clip's first frames at ``(h, w)``, in 8 bits."""
+    wide = (to_tensor(frame) for frame in islice(VideoReader(path), frames))
+    made = (F.interpolate(frame, size, mode="bicubic", align_corners=False, antialias=True) for frame in wide)
+    return [(frame.clamp(0, 1) * 255).round() / 255 for frame in made]
+
+
+def coded(path: Path, frames: list[Tensor], q: float, config: AdaptiveGOPConfig) -> tuple[list[EncodedFrame], int, int]:
+    """Encoded frames, bytes of the file, and frames that the encoder coded for them.
+
+    Raises:
+        SystemExit: If a decoder makes other frames of the file.
+    """
+    count, write = [0], MCTF._write
+
+    def counted(*args: object) -> Iterable[EncodedFrame]:
+        for frame in write(*args):
+            count[0] += 1
+            yield frame
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "a.lvc"
+        MCTF._write = counted
+        try:
+            sent = list(encode_video(load_export(path), frames, target, Fraction(25), q=q, adaptive=config))
+        finally:
+            MCTF._write = write
+        shown = {s.packet.index: s.frame for s in sent}
+        for index, frame in enumerate(decode_video(target, load_export(path))):
+            if not torch.equal(frame, shown[index]):
+                raise SystemExit(f"frame {index} is decoded otherwise than it was coded")
+        return sent, target.stat().st_size, count[0]
+
+
+def main() -> None:
+    parser = arguments(__doc__, repeats=1)
+    parser.add_argument("export", type=Path, help="a trained pMCTF-L")
+    parser.add_argument("clips", type=Path, nargs="+")
+    parser.add_argument("--frames", type=int, default=32)
+    parser.add_argument("--size", type=int, nargs=2, default=(120, 208), metavar=("H", "W"))
+    parser.add_argument("--q", type=float, default=10)
+    parser.add_argument("--searches", nargs="+", default=["early_stop", "exhaustive"])
+    parser.add_argument("--filter", default="bilinear")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads or 1)
+    lambdas: list[float] = []
+    best = AdaptiveGOP.best
+    AdaptiveGOP.best = lambda self, block, rate, write: (
+        lambdas.append(float(rate.lmbda)) or best(self, block, rate, write)
+    )
+    rows, ratios = {}, {}
+    for path in options.clips:
+        frames, found = small(path, tuple(options.size), options.frames), {}
+        for search in [*options.searches, "whole groups"]:
+            adaptive = search != "whole groups"
+            chosen = {"search": search, "filter": options.filter} if adaptive else {}
+            found[search] = coded(options.export, frames, options.q, AdaptiveGOPConfig(adaptive=adaptive, **chosen))
+        gop = load_export(options.export).codec.structure.gop
+        for search, (sent, size, count) in found.items():
+            costs = []
+            for first in range(0, len(frames), gop):
+                block = [s for s in sent if first <= s.packet.index < first + gop]
+                costs.append(sum(frame_cost(s, frames[s.packet.index], lambdas[0]) for s in block))
+                rows[f"{path.stem}, {search}, block {first // gop}"] = {
+                    "groups": groups(sent, first, first + gop),
+                    "bits": sum(8 * len(s.packet.payload) for s in block),
+                    "cost": costs[-1],
+                }
+            mse = sum(float((s.frame - frames[s.packet.index]).square().mean()) for s in sent) / len(sent)
+            psnr = -10 * torch.log10(torch.tensor(mse)).item()
+            rows[f"{path.stem}, {search}"] = {"bytes": size, "psnr": psnr, "cost": sum(costs), "frames coded": count}
+        whole = rows[f"{path.stem}, whole groups"]["cost"]
+        for search in options.searches:
+            ratios[f"{path.stem}, cost of {search}"] = rows[f"{path.stem}, {search}"]["cost"] / whole
+    rows["lambda"] = {"lambda": lambdas[0], "q": options.q}
+    report("groups by content", rows, ratios, options)
+
+
+if __name__ == "__main__":
+    main()
