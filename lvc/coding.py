@@ -14,7 +14,6 @@ from lvc.bitstream.container import Header, open_bitstream, write_end, write_hea
 from lvc.bitstream.packet import cut
 from lvc.codec import EncodedFrame, Rate, VideoCodec
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
-from lvc.config.contract import ConfigError
 from lvc.config.motion_resolution import MotionResolutionConfig, check_variant
 from lvc.errors import BitstreamError, UserError
 from lvc.layers.rate import between
@@ -22,7 +21,8 @@ from lvc.structures import adaptive_gop
 from lvc.structures.dyadic import without_levels
 from lvc.structures.mctf import MCTF
 from lvc.structures.motion_resolution import MotionResolution, motion_resolution, of_header
-from lvc.training.export import Export, load_export, training_loss
+from lvc.training.export import Export, training_loss
+from lvc.training.resolution.loading import load_classifier
 
 
 def encode_video(
@@ -66,7 +66,7 @@ def encode_video(
         codec.structure = codec.structure.with_intra_period(intra_period)
     if resolution is not None:
         codec.motion_resolution = _resolution(export, resolution)
-    _load_classifier(codec.motion_resolution, next(codec.parameters()).device)
+    load_classifier(codec.motion_resolution, next(codec.parameters()).device)
     q = _quality(export, q)
     rate = _rate(codec, q, _lmbda(export, q))
     part = target.with_name(f".{target.name}.part")
@@ -216,27 +216,6 @@ def _resolution(export: Export, config: MotionResolutionConfig) -> MotionResolut
         raise UserError(f"motion_resolution: {export.config.name} has no motion that could be coded at another one")
     check_variant(config, variants or (config.variant,))
     return motion_resolution(config)
-
-
-def _load_classifier(choice: MotionResolution | None, device: torch.device) -> None:
-    """Give a choice the classifier that it asks for.
-
-    Raises:
-        UserError: If its export is none of a classifier, or of one that knows other factors.
-    """
-    if choice is None or choice.config.classifier is None:
-        return
-    key, path = "motion_resolution.classifier", choice.config.classifier
-    try:
-        export = load_export(path, str(device), codec_only=False)
-    except UserError as error:
-        raise ConfigError(key, str(error)) from None
-    if export.config.name != "resolution_classifier":
-        raise ConfigError(key, f"{path}: is of {export.config.name}; name an export of model=resolution_classifier")
-    if export.config.factors != choice.factors:
-        knows = f"{path} knows factors {list(export.config.factors)}"
-        raise ConfigError(key, f"{knows}, and motion_resolution.factors are {list(choice.factors)}")
-    choice.classifier = export.codec
 
 
 def _adaptive(export: Export, config: AdaptiveGOPConfig) -> Any:

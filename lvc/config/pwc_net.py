@@ -18,7 +18,7 @@ class PWCNetModelConfig(PWCNetConfig):
     STRIDE: ClassVar[int] = 64
     CODEC: ClassVar[str] = "lvc.models.pwc_net:PWCFlowNetwork"
     SUMMARY: ClassVar[str] = "Larger optical flow network, to start codecs from"
-    USE: ClassVar[str] = "a flow network"
+    USE: ClassVar[str] = "a flow network, no codec; codecs start from it with flow.weights"
 
     name: Literal["pwc_net"]
     """Model name."""

@@ -19,7 +19,7 @@ class ResolutionClassifierConfig:
     STRIDE: ClassVar[int] = 16
     CODEC: ClassVar[str] = "lvc.models.resolution_classifier:ResolutionClassifier"
     SUMMARY: ClassVar[str] = "Chooses the resolution of motion in place of a search"
-    USE: ClassVar[str] = "a classifier of motion's resolution"
+    USE: ClassVar[str] = "a classifier, no codec; an encoder asks it with motion_resolution.classifier"
 
     name: Literal["resolution_classifier"]
     """Model name."""

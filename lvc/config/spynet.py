@@ -18,7 +18,7 @@ class SpyNetModelConfig:
     STRIDE: ClassVar[int] = 1
     CODEC: ClassVar[str] = "lvc.models.spynet:FlowNetwork"
     SUMMARY: ClassVar[str] = "Optical flow network, to start codecs from"
-    USE: ClassVar[str] = "a flow network"
+    USE: ClassVar[str] = "a flow network, no codec; codecs start from it with flow.weights"
 
     name: Literal["spynet"]
     """Model name."""

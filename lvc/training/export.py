@@ -117,7 +117,7 @@ def load_export(path: Path | str, device: str = "cpu", codec_only: bool = True) 
     config = build(ModelConfig, header["config"], f"{path}: model")
     codec = build_codec(config)
     if codec_only and not isinstance(codec, VideoCodec):
-        raise UserError(f"{path}: is {config.USE} ({config.name}), no codec")
+        raise UserError(f"{path}: is {config.USE}")
     weights = {n.removeprefix("weights."): t for n, t in tensors.items() if n.startswith("weights.")}
     try:
         codec.load_state_dict(weights)

@@ -169,7 +169,7 @@ def test_a_classifier_that_does_not_fit_is_refused(trained, codec, tmp_path, opt
 
 
 def test_it_is_no_codec(trained):
-    with pytest.raises(UserError, match=r"is a classifier of motion's resolution \(resolution_classifier\), no codec"):
+    with pytest.raises(UserError, match="is a classifier, no codec; an encoder asks it with motion_resolution"):
         load_export(trained[1])
 
 
