@@ -156,8 +156,12 @@ def _total(groups: list[Trial]) -> float:
 
 def frame_cost(coded: EncodedFrame, frame: Tensor, lmbda: float) -> float:
     """Lambda times MSE plus bits per pixel of ``(1, 3, h, w)`` in [0, 1]."""
-    error = float(torch.mean((coded.frame.float() - frame.float()).square()))
-    return lmbda * error + 8 * len(coded.packet.payload) / (frame.shape[-2] * frame.shape[-1])
+    return lmbda * frame_error(coded, frame) + 8 * len(coded.packet.payload) / (frame.shape[-2] * frame.shape[-1])
+
+
+def frame_error(coded: EncodedFrame, frame: Tensor) -> float:
+    """MSE of ``(1, 3, h, w)`` in [0, 1], as it is shown."""
+    return float(torch.mean((coded.frame.float() - frame.float()).square()))
 
 
 def adaptive_gop(config: AdaptiveGOPConfig) -> AdaptiveGOP | None:
