@@ -14,7 +14,7 @@ import torch
 
 from lvc.config.contract import build
 from lvc.config.model import MODELS, ModelConfig
-from lvc.config.parts import HierarchicalBConfig, LowDelayConfig
+from lvc.config.parts import HierarchicalBConfig, LowDelayConfig, MCTFConfig
 
 RUN = [
     *(
@@ -57,16 +57,22 @@ def b_frame_codecs() -> list[str]:
     return [name for name in MODELS if _structure(name) is HierarchicalBConfig]
 
 
+def group_codecs() -> list[str]:
+    """Models that transform groups of frames as a whole."""
+    return [name for name in MODELS if _structure(name) is MCTFConfig]
+
+
 def _structure(model: str) -> type | None:
     return {field.name: field.type for field in fields(MODELS[model])}.get("structure")
 
 
 def full_size(model: str) -> torch.nn.Module:
-    """The full-size codec of that name with fresh weights, the same each time, over a small intra codec."""
+    """The full-size codec of that name with fresh weights, the same each time, over a small intra codec if any."""
     from lvc.models.build import build_codec
 
     torch.manual_seed(0)
-    return build_codec(build(ModelConfig, {"name": model, "intra": {"name": "intra_cheng2020", "channels": 32}}))
+    intra = {} if model in group_codecs() else {"intra": {"name": "intra_cheng2020", "channels": 32}}
+    return build_codec(build(ModelConfig, {"name": model, **intra}))
 
 
 def interleaved(cases: dict[str, Callable[[], object]], repeats: int) -> dict[str, dict[str, float]]:

@@ -3,12 +3,12 @@
 import time
 
 import torch
-from common import arguments, full_size, interleaved, report
+from common import arguments, b_frame_codecs, full_size, interleaved, p_frame_codecs, report
 
 import lvc.entropy.streams as streams
 from lvc.codec import Rate
 from lvc.entropy.priors import ScalePrior
-from lvc.structures import low_delay
+from lvc.structures import frame
 
 
 def lively(prior: object) -> object:
@@ -46,12 +46,14 @@ class LivelyRead(streams.Read):
 
 
 def main() -> None:
-    parser = arguments(__doc__, model=True)
+    parser = arguments(__doc__)
+    models = p_frame_codecs() + b_frame_codecs()
+    parser.add_argument("--model", choices=models, default="dcvc_tcm", help="full-size codec to build")
     parser.add_argument("--frames", type=int, default=3, help="frames decoded in a repeat, the first intra")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    low_delay.Write, low_delay.Read = LivelyWrite, LivelyRead
+    frame.Write, frame.Read = LivelyWrite, LivelyRead
     codec = full_size(options.model).eval()
     frames = torch.nn.functional.interpolate(torch.rand(options.frames, 3, 30, 52), scale_factor=8, mode="bicubic")
     encoded = list(codec.encode(frames.clamp(0, 1)[:, None].unbind(0), Rate()))

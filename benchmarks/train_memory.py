@@ -1,4 +1,4 @@
-"""Peak memory of a training step of a full-size codec: one predicted frame, several, and several recomputed one by one.
+"""Peak memory of a training step of a full-size codec: one frame that trains, several, several recomputed one by one.
 
 Every case runs in a process of its own. On a CPU the figure is the growth of peak resident memory over the process with
 the model, its gradients and the clip; on a GPU it is torch's peak allocation.
@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import torch
-from common import arguments, b_frame_codecs, full_size, p_frame_codecs, report
+from common import arguments, b_frame_codecs, full_size, group_codecs, p_frame_codecs, report
 
 from lvc.codec import Rate
 from lvc.entropy.streams import Estimate
@@ -20,13 +20,14 @@ def measure(model: str, frames: int, checkpointing: bool, size: int, batch: int)
     """Peak MiB of one step after the model, its gradients and the clip are there."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     codec = full_size(model).to(device)
-    codec.train().intra.requires_grad_(False)
-    for parameter in codec.parameters():
+    (codec.flow if model in group_codecs() else codec.intra).requires_grad_(False)
+    for parameter in codec.train().parameters():
         parameter.grad = torch.zeros_like(parameter)
-    intra = 2 if model in b_frame_codecs() else 1
+    intra = 2 if model in b_frame_codecs() else int(model in p_frame_codecs())
     clip = torch.rand(batch, frames + intra, 3, size, size, device=device)
     before = _peak(device, reset=True)
-    codings = list(codec.structure.unroll(codec, clip, Rate(), Estimate(training=True), checkpointing=checkpointing))
+    stream = Estimate(training=True, quantization=codec.config.entropy.quantization)
+    codings = list(codec.structure.unroll(codec, clip, Rate(), stream, checkpointing=checkpointing))
     predicted = [c for c in codings if c.kind != "I"]
     loss = sum(c.frame.square().mean() + sum(b.mean() for b in c.bits.values()) / size**2 for c in predicted)
     loss.backward()
@@ -43,12 +44,12 @@ def _peak(device: str, reset: bool = False) -> float:
 
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
-    models = p_frame_codecs() + b_frame_codecs()
+    models = p_frame_codecs() + b_frame_codecs() + group_codecs()
     parser.add_argument("--model", choices=models, default="dcvc_tcm", help="full-size codec to build")
     parser.add_argument("--size", type=int, default=128, help="side of the frame")
     parser.add_argument("--batch", type=int, default=1, help="clips")
     parser.add_argument(
-        "--frames", type=int, default=None, help="predicted frames of the long clip (4; 3 of B frames, a GOP of four)"
+        "--frames", type=int, default=None, help="trained frames of the long clip (4; 3 of B frames, a GOP of four)"
     )
     parser.add_argument("--case", type=json.loads, help="measure one case and print it (used by this script itself)")
     options = parser.parse_args()

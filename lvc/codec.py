@@ -140,6 +140,9 @@ class VideoCodec(nn.Module, ABC):
     spatial_levels: int = 0
     """Times that the decoded picture can be halved by leaving out the last layers of every packet."""
 
+    channels_last: bool = False
+    """Whether weights are in channels-last order for coding, which wide convolutions on a CPU are faster with."""
+
     structure: "LowDelay | HierarchicalB"
 
     motion_variants: tuple[str, ...] = ()

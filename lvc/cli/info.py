@@ -41,7 +41,9 @@ def _bitstream(path: Path) -> dict[str, object]:
             for packet in packets:
                 kinds.setdefault(packet.kind, []).append(len(packet.payload))
                 if header.layers > 1:
-                    layers.append([len(layer) for layer in split_layers(packet.payload)])
+                    sizes = [len(layer) for layer in split_layers(packet.payload)]
+                    needed = len(sizes) - header.layers + 1  # more where motion comes before the smallest picture
+                    layers.append([sum(sizes[:needed]), *sizes[needed:]])
         except BitstreamError as error:
             facts["damage"] = f"{path}: {error}"
     frames, size = sum(map(len, kinds.values())), path.stat().st_size

@@ -103,7 +103,8 @@ def code_passes(
         y: ``(B, C, h, w)`` latent, ``None`` when reading.
         nothing: Zeros of its shape: what is decoded before the first pass.
         passes: Together they hold every element once.
-        parameters: From a pass's number and what is decoded by then to scales and means of the whole shape.
+        parameters: From a pass's number and what is decoded by then to scales and means of what the pass codes,
+            ``(B, 1, 1, N)`` as :func:`take` gives them.
         law: Distribution of the latent.
         stream: Where symbols go to or come from.
 
@@ -113,8 +114,7 @@ def code_passes(
     decoded = spent = nothing
     bits = nothing.new_zeros(len(nothing))
     for step, regions in enumerate(passes):
-        scales, means = parameters(step, decoded)
-        prior = law(take(scales, regions), take(means, regions))
+        prior = law(*parameters(step, decoded))
         values, cost = stream.code(name, None if y is None else take(y, regions), prior)
         decoded, bits = put(decoded, regions, values), bits + cost.to(bits.device)
         if stream.keep_maps:
@@ -195,7 +195,8 @@ class StagedContext(nn.Module):
 
         def parameters(step: int, group: Tensor) -> tuple[Tensor, Tensor]:
             spatial = [self._spatial(index, step, group)] if str(index) in self.spatial else []
-            return scales_and_means(self.aggregate[index](torch.cat([*spatial, *known], 1)))
+            found = scales_and_means(self.aggregate[index](torch.cat([*spatial, *known], 1)))
+            return tuple(take(part, stage.passes[step]) for part in found)
 
         nothing = prior.new_zeros(len(prior), stage.channels, *prior.shape[2:])
         return code_passes(name, y, nothing, stage.passes, parameters, self.law, stream)

@@ -25,7 +25,10 @@ from lvc.layers.hyper import scales_and_means, start_with_scale
 ORIENTATIONS = ("lh", "hl", "hh")
 """Bands of a level in coding order; the long-term context has a channel for each."""
 
-_PASSES = tuple((lattice(slice(None), i, j),) for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)))
+_QUARTERS = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""Row and column within 2x2 squares, pass by pass."""
+
+_PASSES = tuple((lattice(slice(None), i, j),) for i, j in _QUARTERS)
 
 Cell = tuple[Tensor, Tensor]
 """Hidden state and memory of an LSTM cell."""
@@ -92,6 +95,21 @@ class LongTermContext(nn.Module):
         ]
 
 
+class QuarterHead(nn.Sequential):
+    """Features ``(N, C, h, w)`` to scales and means ``(N, 2, h/2, w/2)`` of one quarter of the positions.
+
+    Args:
+        channels: Channels of the features.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__(_block(channels), _block(channels), conv(channels, 2, 1))
+
+    def forward(self, x: Tensor, row: int, column: int) -> Tensor:
+        first, second, last = self
+        return last(second.at_quarter(first(x), row, column))
+
+
 class FourStepBand(nn.Module):
     """A band in four passes under Laplace laws.
 
@@ -107,15 +125,11 @@ class FourStepBand(nn.Module):
     def __init__(self, channels: int, context: bool, lower: bool, law: ScaleLaw, integer: bool, start: float = 1.0):
         super().__init__()
         self.law, self.integer = law, integer
-
-        def block() -> ResBlock:
-            return ResBlock(channels, slope=0.2, start=False)
-
         self.lower = conv(1, 1) if lower else None
-        self.known = nn.Sequential(conv(max(context + lower, 1), channels), block(), block())
+        self.known = nn.Sequential(conv(max(context + lower, 1), channels), _block(channels), _block(channels))
         self.first = DepthConvBlock(channels, 2)
-        self.decoded = nn.ModuleList(nn.Sequential(conv(1, channels), block()) for _ in _PASSES[1:])
-        self.heads = nn.ModuleList(nn.Sequential(block(), block(), conv(channels, 2, 1)) for _ in _PASSES[1:])
+        self.decoded = nn.ModuleList(nn.Sequential(conv(1, channels), _block(channels)) for _ in _PASSES[1:])
+        self.heads = nn.ModuleList(QuarterHead(channels) for _ in _PASSES[1:])
         for layer in (self.first.depth[-1], *(head[-1] for head in self.heads)):
             start_with_scale(layer, start)
 
@@ -144,11 +158,12 @@ class FourStepBand(nn.Module):
         known = self.known(torch.cat(inputs or [as_batch(nothing)], 1))
 
         def parameters(step: int, decoded: Tensor) -> tuple[Tensor, Tensor]:
+            row, column = _QUARTERS[step]
             if step == 0:
-                found = self.first(known)
+                found = self.first(known)[..., row::2, column::2]
             else:
-                found = self.heads[step - 1](known + self.decoded[step - 1](as_batch(decoded)))
-            scales, means = (part.reshape(nothing.shape) for part in scales_and_means(found))
+                found = self.heads[step - 1](known + self.decoded[step - 1](as_batch(decoded)), row, column)
+            scales, means = (part.reshape(len(nothing), 1, 1, -1) for part in scales_and_means(found))
             return scales, round_through(means) if self.integer else means
 
         return code_passes(name, y, nothing, _PASSES, parameters, self.law, stream)
@@ -221,6 +236,10 @@ class SubbandCoder(nn.Module):
                 if stream.keep_maps:
                     decoded.maps[name, level] = spent.sum(1, keepdim=True)
         decoded.details.append(bands)
+
+
+def _block(channels: int) -> ResBlock:
+    return ResBlock(channels, slope=0.2, start=False)
 
 
 def as_batch(x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from lvc.evaluation.plots import COLOURS, STYLE, save
 from lvc.evaluation.records import Record
@@ -50,9 +50,12 @@ def plot_profile(records: list[Record], title: str, stem: Path, styles: dict[str
                     if factor and factor > 1:
                         chosen.add(factor)
                         marker = FACTOR_MARKERS.get(factor, _OTHER[0])
-                        axes.plot(index, values[index], marker, markersize=7, color=colour)
+                        axes.plot(index, values[index], marker, markersize=5.5, color=colour)
         quality.set(ylabel="PSNR (RGB, dB)")
         rate.set(xlabel="frame", ylabel="kilobits", yscale="log")
+        rate.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        rate.yaxis.set_major_formatter("{x:g}")
+        rate.yaxis.set_minor_formatter(NullFormatter())
         rate.xaxis.set_major_locator(MaxNLocator(integer=True))
         quality.set_title(title, loc="left", fontsize=11, fontweight="bold")
         figure.legend(handles=_legend(records, styles, dashed, sorted(chosen)), loc="outside right upper")

@@ -104,7 +104,7 @@ def _bd_table(results: Results, metric: str, notes: Notes) -> dict[str, Any]:
     for method in dict.fromkeys(c.method for c in chosen):
         same = [c for c in chosen if c.method == method]
         rows.append((f"mean of sequences, {method}", [notes.cell(c.mean_rate) for c in same], True))
-    rows.append((f"curve of means, {chosen[0].method}", [notes.cell(c.curve_rate) for c in shown], True))
+        rows.append((f"mean curve, {method}", [notes.cell(c.curve_rate) for c in same], True))
     return {
         "metric": SHORT[metric],
         "method": chosen[0].method,

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 from lvc.evaluation.bdrate import Delta
@@ -69,10 +70,14 @@ class Results:
         return columns(rows)
 
     def _rates(self) -> list[str]:
-        rows, notes = [(f"rate vs {self.anchor}", *(SHORT[m] for m in self.metrics))], []
+        both = len(sequences_of(self.records)) > 1
+        heads = [(SHORT[m], *([f"{SHORT[m]}, mean curve"] if both else [])) for m in self.metrics]
+        rows, notes = [(f"rate vs {self.anchor}", *chain(*heads))], []
+        shown = {(c.codec, c.metric): c for c in reversed(self.comparisons)}  # of the first method
         for codec in dict.fromkeys(c.codec for c in self.comparisons):
             deltas = {m: self.headline(codec, m) for m in self.metrics}
-            rows.append((codec, *(percent(delta) for delta in deltas.values())))
+            cells = ((deltas[m], *([shown[codec, m].curve_rate] if both else [])) for m in self.metrics)
+            rows.append((codec, *map(percent, chain(*cells))))
             notes += [f"  {codec}, {SHORT[m]}: {delta.note}" for m, delta in deltas.items() if delta.note]
         return [f"BD-rate, {self.comparisons[0].method}", *columns(rows), *notes]
 

@@ -12,6 +12,17 @@ from lvc.evaluation.results import Results
 from lvc.training.artifacts import note_inputs
 from lvc.training.loggers import open_run
 
+_RATES = [
+    "codec",
+    "anchor",
+    "metric",
+    "method",
+    "bd_rate_percent",
+    "bd_rate_percent_of_mean_curve",
+    "bd_gain_db",
+    "note",
+]
+
 FILES = ("report.html", "results.csv", "frames.csv", "bdrate.csv", "summary.json", "config.json")
 
 
@@ -59,12 +70,12 @@ def evaluation_tables(results: Results) -> dict[str, tuple[list[str], list[list[
         for index, point in enumerate(curves["psnr"].points):
             quality = [dict(zip(curves[m].points, curves[m].quality, strict=True)).get(point) for m in results.metrics]
             points.append([codec, point, curves["psnr"].bpp[index], *quality])
-    rates = [
-        [c.codec, results.anchor, c.metric, c.method, c.headline.value, c.mean_gain.value, c.headline.note]
-        for c in results.comparisons
-    ]
+    rates = []
+    for c in results.comparisons:
+        values = [delta.value for delta in (c.headline, c.curve_rate, c.mean_gain)]
+        rates.append([c.codec, results.anchor, c.metric, c.method, *values, c.headline.note])
     return {
         "rd_points": (["codec", "point", "bpp", *(METRICS[m][0] for m in results.metrics)], points),
         "frames": (list(FRAME_COLUMNS), list(frame_rows(results.records))),
-        "bd_rate": (["codec", "anchor", "metric", "method", "bd_rate_percent", "bd_gain_db", "note"], rates),
+        "bd_rate": (_RATES, rates),
     }

@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
@@ -51,6 +52,12 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.end(self.conv2(self.middle(self.conv1(self.start(x)))))
+
+    def at_quarter(self, x: Tensor, row: int, column: int) -> Tensor:
+        """The same at every second row and column of even sides, from ``row`` and ``column`` (0 or 1) on."""
+        inner = self.middle(self.conv1(self.start(x)))
+        inner = F.pad(inner, (1 - column, column, 1 - row, row))
+        return x[..., row::2, column::2] + self.end(F.conv2d(inner, self.conv2.weight, self.conv2.bias, stride=2))
 
 
 def merge_block(channels: int) -> ResBlock:

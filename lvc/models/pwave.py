@@ -41,6 +41,7 @@ class PWave(VideoCodec):
     """
 
     stride = 64
+    channels_last = True
     kind_parts: ClassVar = {"I": ("intra",)}
     kind_streams: ClassVar = {"I": ("ll", "lh", "hl", "hh")}
 

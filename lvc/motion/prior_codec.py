@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lvc.entropy.factorized import FactorizedPrior
 from lvc.entropy.priors import ScaleLaw
-from lvc.entropy.staged import code_passes, lattice
+from lvc.entropy.staged import code_passes, lattice, take
 from lvc.entropy.streams import SymbolStream
 from lvc.layers.bounds import lower_bound
 from lvc.layers.conv import conv, full_precision
@@ -132,9 +132,10 @@ class PriorMotionCodec(nn.Module):
             step = lower_bound(step, SMALLEST_STEP)
 
             def parameters(number: int, decoded: Tensor) -> tuple[Tensor, Tensor]:
-                if number == 0:
-                    return scales, means
-                return scales_and_means(self.spatial(self.adaptors[number - 1](joined(decoded, common))))
+                found = scales, means
+                if number:
+                    found = scales_and_means(self.spatial(self.adaptors[number - 1](joined(decoded, common))))
+                return tuple(take(part, self.passes[number]) for part in found)
 
             y = None if y is None else y.float() / step
             nothing = torch.zeros_like(means)

@@ -12,12 +12,10 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional as F
 
+from lvc.config.motion_resolution import SMALLEST
 from lvc.layers.padding import pad, padded_size
 
 Variant = Literal["omra", "A", "B"]
-
-SMALLEST = 16
-"""Shortest side of a picture that motion is told from: one element of a motion latent."""
 
 log = logging.getLogger(__name__)
 
@@ -91,11 +89,16 @@ FULL = MotionScale()
 """Motion at the frame's own size."""
 
 
+def fitting(factors: Sequence[int], size: tuple[int, int]) -> list[int]:
+    """Ascending factors that frames of ``(h, w)``, without padding, are large enough for; the first where none is."""
+    return [factor for factor in factors if min(size) >= SMALLEST * factor] or [factors[0]]
+
+
 class Factors:
     """What frames may be made smaller by; those they are too small for are left out, which is said once.
 
     Args:
-        factors: Ascending; the first serves where none fits.
+        factors: Ascending.
     """
 
     def __init__(self, factors: Sequence[int]):
@@ -103,8 +106,8 @@ class Factors:
         self._said = False
 
     def fit(self, size: tuple[int, int]) -> list[int]:
-        """Factors for frames of ``(h, w)``, without padding."""
-        fit = [factor for factor in self.factors if min(size) >= SMALLEST * factor] or [self.factors[0]]
+        """See :func:`fitting`."""
+        fit = fitting(self.factors, size)
         if len(fit) < len(self.factors) and not self._said:
             self._said = True
             left_out = ", ".join(str(factor) for factor in self.factors if factor not in fit)

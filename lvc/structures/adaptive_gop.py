@@ -23,7 +23,7 @@ from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.contract import ConfigError, build
 from lvc.entropy.streams import SymbolStream
 from lvc.errors import BitstreamError
-from lvc.motion.resolution import Factors, MotionScale
+from lvc.motion.resolution import Factors, MotionScale, fitting
 from lvc.structures.dyadic import Span, groups
 
 Write = Callable[[Span, MotionScale], Iterable[EncodedFrame]]
@@ -89,7 +89,7 @@ class AdaptiveGOP:
             BitstreamError: If no encoder would have chosen it.
         """
         option, _ = stream.choose(None, len(self.factors))
-        if self.factors[option] not in Factors(self.factors).fit(size):
+        if self.factors[option] not in fitting(self.factors, size):
             frames = f"frames of {size[1]}x{size[0]}, which are too small for it"
             raise BitstreamError(f"damaged choice: motion at 1/{self.factors[option]} of {frames}")
         return replace(self.scale, factor=self.factors[option])

@@ -24,6 +24,7 @@ from lvc.config.parts import shipped_flow
 from lvc.entropy.priors import EntropyModel
 from lvc.entropy.tables import CodingTables
 from lvc.errors import UserError
+from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.motion.spynet import SpyNet, fit_pyramid
 
@@ -117,13 +118,15 @@ def load_export(path: Path | str, device: str = "cpu", codec_only: bool = True) 
     config = build(ModelConfig, header["config"], f"{path}: model")
     codec = build_codec(config)
     if codec_only and not isinstance(codec, VideoCodec):
-        raise UserError(f"{path}: is a flow network ({config.name}), no codec; codecs start from it with flow.weights")
+        raise UserError(f"{path}: is {config.USE}")
     weights = {n.removeprefix("weights."): t for n, t in tensors.items() if n.startswith("weights.")}
     try:
         codec.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"{path}: weights do not fit its model '{config.name}' ({_first_line(error)})") from None
     _move(codec.eval().requires_grad_(False), device)
+    if getattr(codec, "channels_last", False):
+        to_channels_last(codec)
     for name, model in _entropy_models(codec):
         model.tables = CodingTables.from_tensors(
             {k: tensors[f"tables.{name}.{k}"] for k in ("counts", "sizes", "lows")}
@@ -202,6 +205,8 @@ def load_parts(codec: VideoCodec, path: Path | str, parts: Sequence[str] = ()) -
 def load_starting_weights(codec: VideoCodec, config: Any, trained_flow: bool = False) -> dict[str, str]:
     """Load what ``model.weights``, ``model.intra.weights``, ``model.flow.weights`` and ``model.flow.pretrained`` name.
 
+    The codec that ``model.codec`` names is what a classifier learns from: its digest is told, nothing of it loaded.
+
     Args:
         codec: The codec.
         config: Its configuration.
@@ -223,6 +228,8 @@ def load_starting_weights(codec: VideoCodec, config: Any, trained_flow: bool = F
         if path:
             load_parts(codec, path, parts)
             loaded[option] = read_export(path)[1]
+    if learned_from := getattr(config, "codec", None):
+        loaded["model.codec"] = read_export(learned_from)[1]
     return loaded
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from lvc.datasets.video import VideoReader
+from lvc.training.export import save_export
 from tests.commands import assert_refused, lvc
+from tests.conftest import tiny_pmctf, tiny_pmctf_config
 
 from .conftest import FRAMES, HEIGHT, WIDTH
 
@@ -56,6 +58,33 @@ def test_motion_takes_a_resolution_per_frame_where_that_is_asked_for(tmp_path, s
     assert "motion_resolution {'factors': [2, 4], 'variant': 'omra', 'filter': 'box'}" in facts["structure"]
     assert lvc("decode", "a.lvc", "a.mkv", "--model", tiny_export, cwd=tmp_path).code == 0
     assert len(frames_of(tmp_path / "a.mkv")) == 3
+
+
+def test_groups_are_chosen_by_content_where_that_is_asked_for(tmp_path, scenes):
+    changes = {"levels": 1, "ll_context": "four_step"}
+    model = save_export(tmp_path / "pmctf.safetensors", tiny_pmctf(**changes), tiny_pmctf_config(**changes), {})
+    options = ("--model", model, "--frames", 3, "--adaptive-gop", "exhaustive", "--lmbda", 512)
+    refused = lvc("encode", scenes / "scene", "a.lvc", *options, "--gops", 2, 4, cwd=tmp_path)
+    assert_refused(refused, "structure.gops: [2, 4] do not descend; try [4, 2]")
+    done = lvc("encode", scenes / "scene", "a.lvc", *options, "--gops", 4, 2, "--motion-factors", 1, 2, cwd=tmp_path)
+    assert done.code == 0 and "frames by resolution of their motion: 1/" in done.out and "groups: 2 1\n" in done.out
+    facts = json.loads(lvc("info", "a.lvc", "--json", cwd=tmp_path).out)
+    assert facts["structure"].endswith("gop 4, adaptive {'factors': [1, 2], 'filter': 'bilinear'}")
+    assert lvc("decode", "a.lvc", "a.mkv", cwd=tmp_path).code == 0
+    assert len(frames_of(tmp_path / "a.mkv")) == 3
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--gops", 8), "--gops: needs --adaptive-gop, such as early_stop"),
+        (("--motion-factors", 2), "--motion-factors: needs --motion-resolution or --adaptive-gop, such as exhaustive"),
+        (("--adaptive-gop", "early_stop"), "structure.adaptive: dcvc_tcm has no groups that could be split"),
+    ],
+    ids=str,
+)
+def test_options_of_choices_that_are_not_made_are_refused(tmp_path, scenes, tiny_export, option, said):
+    assert_refused(lvc("encode", scenes / "scene", "a.lvc", "--model", tiny_export, *option, cwd=tmp_path), said)
 
 
 @pytest.mark.parametrize("target", ["out.mkv", "out", "frames.png"])

@@ -2,8 +2,12 @@ import pytest
 
 from lvc.evaluation import learned
 from lvc.evaluation.sequences import check
+from lvc.evaluation.systems import find_systems
+from lvc.training.export import save_export
+from tests.conftest import tiny_pmctf, tiny_pmctf_config
 
 from .material import moving_scene, protocol, sequence
+from .test_config import built
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +41,23 @@ def test_decoded_frames_that_differ_are_the_measurements_error(export, source, t
     monkeypatch.setattr(learned, "decode_video", nearly_right)
     measured = learned.measure_learned(export, source, protocol(intra_period=2), tmp_path / "video.lvc")
     assert measured.error == "1 of 3 decoded frames differ from the encoder's, the first is frame 1"
+
+
+def test_groups_by_content_are_a_curve_of_their_own(tmp_path):
+    changes = {"levels": 1, "ll_context": "four_step"}
+    loss = {"lmbda": 195.075, "lmbda_max": 5267.025, "metric": "mse"}
+    config = tiny_pmctf_config(**changes)
+    path = save_export(tmp_path / "pmctf.safetensors", tiny_pmctf(**changes), config, {"config": {"loss": loss}})
+    evaluation = built(
+        exports=str(path),
+        codecs=[],
+        protocol={"name": "short", "intra_period": 4},
+        structure={"adaptive": True, "gops": [4, 2], "factors": [1, 4]},
+    )
+    (system,) = find_systems(evaluation)
+    assert (system.codec, system.point) == ("pmctf_l-tiny-ca-early_stop", "q=10")
+    assert system.settings["structure"]["gops"] == (4, 2)
+    source = check(sequence(moving_scene(height=64, width=64, frames=3)), protocol(frames=3))
+    measured = system.measure(source, tmp_path / "video.lvc")
+    assert measured.error is None and measured.stream_bits["resolution"] >= 1
+    assert [measured.frames[index].kind for index in (0, 2)] == ["L", "L"]

@@ -33,16 +33,20 @@ def test_the_report_says_what_was_found(written):
     assert "codec &lt;1&gt;" in page and "codec <1>" not in page
     assert "mean of 1 of 2 sequences" in page
     assert "frames differ" in page
+    for aggregation in ("mean of sequences", "mean curve"):
+        assert all(f"{aggregation}, {method}" in page for method in ("akima", "cubic", "pchip"))
 
 
 def test_the_table_on_the_screen(written):
     text = written.table()
     assert "Mean over 2 sequences" in text
     assert re.search(r"codec <1> +−2\d\.\d %", text)
+    assert "PSNR, mean curve" in text
 
 
 def test_bd_rates_as_csv(written):
     rows = list(csv.DictReader((written.path.parent / "bdrate.csv").read_text().splitlines()))
     found = {(r["codec"], r["method"], r["sequence"]): r["bd_rate_percent"] for r in rows}
+    assert {"one", "two", "mean of sequences", "mean curve"} == {sequence for *_, sequence in found}
     assert float(found["codec <1>", "cubic", "one"]) == pytest.approx(-30)
     assert found["codec <1>", "cubic", "two"] == ""

@@ -8,7 +8,7 @@ from lvc.codec import Rate
 from lvc.config.contract import ConfigError, build
 from lvc.config.model import ModelConfig
 from lvc.config.pmctf_l import PMCTFLConfig
-from lvc.entropy.streams import Estimate
+from lvc.entropy.streams import Estimate, Read, Write
 from lvc.errors import BitstreamError, UserError
 from lvc.models.build import build_codec
 from lvc.structures.dyadic import without_levels
@@ -73,13 +73,28 @@ def test_what_is_encoded_is_decoded_to_the_bit(changes):
             assert torch.equal(s.frame, clip[s.packet.index])
 
 
-@pytest.mark.parametrize(("gop", "levels"), [(1, 1), (2, 1), (8, 3)])
-def test_groups_of_other_lengths(gop, levels):
-    changes = {"temporal_levels": levels, "structure": {"gop": gop}}
+@pytest.mark.parametrize(
+    ("gop", "chroma"), [(1, "420"), (2, "420"), (2, "444"), (4, "444"), (8, "420"), (16, "420"), (16, "444")]
+)
+def test_groups_of_every_length_decode_to_the_bit(gop, chroma):
+    changes = {"temporal_levels": max(gop.bit_length() - 1, 1), "structure": {"gop": gop}, "chroma": chroma}
     codec = tiny_pmctf(**changes)
     sent = list(codec.encode(frames(gop + 1), quality(5)))
+    assert [s.packet.kind for s in sent] == ["L", *"H" * (gop - 1), "L"]
     decoded = list(tiny_pmctf(**changes).decode((s.packet for s in sent), (64, 64), quality(5)))
     assert [torch.equal(s.frame, decoded[s.packet.index]) for s in sent] == [True] * (gop + 1)
+
+
+@torch.inference_mode()
+def test_bands_of_luma_alone_decode_to_the_bit():
+    codec, q = tiny_pmctf(), torch.tensor([12.0])
+    luma = codec.split(frames(1)[0], luma_only=True)
+    shapes = [tuple(luma[0].shape)]
+    for level in (None, 0, 1):
+        writer = Write()
+        (sent,), bits = codec.code_band(luma, level, 2, shapes, q, writer)
+        (read,), _ = codec.code_band(None, level, 2, shapes, q, Read(writer.payload()))
+        assert torch.equal(sent, read) and float(sum(bits.values())) > 1000
 
 
 @torch.no_grad()
