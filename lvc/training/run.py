@@ -265,6 +265,6 @@ def _summary(record: dict[str, Any]) -> dict[str, float]:
     figures = {"summary/parameters": record["parameters"], "summary/minutes": record["seconds"] / 60}
     for when in ("before", "after"):
         found = record.get(when, {})
-        keys = ("val/psnr", "val/bpp", "val/loss", "val/epe")
+        keys = ("val/psnr", "val/bpp", "val/loss", "val/epe", "val/excess")
         figures |= {f"summary/{key[4:]}_{when}": found[key] for key in keys if key in found}
     return figures
