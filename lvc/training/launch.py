@@ -84,6 +84,11 @@ def _end_with(other: int) -> None:
             os.kill(other, 0)
             time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)
+    while (
+        signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+    ):  # a run saves and leaves; what waits for more work does not
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _process(run: RunConfig, composed: dict[str, Any], launcher: int) -> None:

@@ -7,6 +7,12 @@ from tests.commands import processes
 
 
 def wait(other):
+    """Work that answers SIGTERM with a clean end, in a process that then waits for more."""
+
+    def stop(*_):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, stop)
     end_with(other)
     time.sleep(60)
 
