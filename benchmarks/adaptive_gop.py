@@ -4,8 +4,8 @@ Clips are made smaller, coded with whole groups and with both searches, and deco
 lambda * MSE + bits per pixel, summed over a block's frames.
 """
 
+import math
 import tempfile
-from collections.abc import Iterable
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,8 @@ from lvc.coding import decode_video, encode_video
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.datasets.frames import to_tensor
 from lvc.datasets.video import VideoReader
-from lvc.structures.adaptive_gop import AdaptiveGOP, frame_cost
+from lvc.motion.resolution import FULL
+from lvc.structures.adaptive_gop import AdaptiveGOP, frame_cost, frame_error
 from lvc.structures.mctf import MCTF
 from lvc.training.export import load_export
 
@@ -42,31 +43,35 @@ def small(path: Path, size: tuple[int, int], frames: int) -> list[Tensor]:
     return [(frame.clamp(0, 1) * 255).round() / 255 for frame in made]
 
 
-def coded(path: Path, frames: list[Tensor], q: float, config: AdaptiveGOPConfig) -> tuple[list[EncodedFrame], int, int]:
-    """Encoded frames, bytes of the file, and frames that the encoder coded for them.
+class Memory:
+    """Keeps a clip's groups, so that a search gets from it what another has coded, and counts the frames of all."""
+
+    def __init__(self):
+        self.frames, self.own, self._groups = 0, MCTF._write, {}
+
+    def write(self, structure, codec, block, first, rate, span, scale=FULL):
+        """In place of :meth:`MCTF._write`."""
+        key = (first, span, scale.factor, structure.choice is None)
+        if key not in self._groups:
+            self._groups[key] = list(self.own(structure, codec, block, first, rate, span, scale))
+        self.frames += span[1]
+        return iter(self._groups[key])
+
+
+def coded(path: Path, frames: list[Tensor], q: float, config: AdaptiveGOPConfig) -> tuple[list[EncodedFrame], int]:
+    """Encoded frames, and bytes of the file.
 
     Raises:
         SystemExit: If a decoder makes other frames of the file.
     """
-    count, write = [0], MCTF._write
-
-    def counted(*args: object) -> Iterable[EncodedFrame]:
-        for frame in write(*args):
-            count[0] += 1
-            yield frame
-
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "a.lvc"
-        MCTF._write = counted
-        try:
-            sent = list(encode_video(load_export(path), frames, target, Fraction(25), q=q, adaptive=config))
-        finally:
-            MCTF._write = write
+        sent = list(encode_video(load_export(path), frames, target, Fraction(25), q=q, adaptive=config))
         shown = {s.packet.index: s.frame for s in sent}
         for index, frame in enumerate(decode_video(target, load_export(path))):
             if not torch.equal(frame, shown[index]):
                 raise SystemExit(f"frame {index} is decoded otherwise than it was coded")
-        return sent, target.stat().st_size, count[0]
+        return sent, target.stat().st_size
 
 
 def main() -> None:
@@ -80,36 +85,35 @@ def main() -> None:
     parser.add_argument("--filter", default="bilinear")
     options = parser.parse_args()
     torch.set_num_threads(options.threads or 1)
-    lambdas: list[float] = []
+    rows, ratios, seen = {}, {}, []
     best = AdaptiveGOP.best
-    AdaptiveGOP.best = lambda self, block, rate, write: (
-        lambdas.append(float(rate.lmbda)) or best(self, block, rate, write)
-    )
-    rows, ratios = {}, {}
+    AdaptiveGOP.best = lambda self, block, rate, write: seen.append(rate) or best(self, block, rate, write)
+    gop = load_export(options.export).codec.structure.gop
     for path in options.clips:
-        frames, found = small(path, tuple(options.size), options.frames), {}
-        for search in [*options.searches, "whole groups"]:
-            adaptive = search != "whole groups"
-            chosen = {"search": search, "filter": options.filter} if adaptive else {}
-            found[search] = coded(options.export, frames, options.q, AdaptiveGOPConfig(adaptive=adaptive, **chosen))
-        gop = load_export(options.export).codec.structure.gop
+        frames, memory, found = small(path, tuple(options.size), options.frames), Memory(), {}
+        MCTF._write = lambda *args, memory=memory: memory.write(*args)
+        for search in ["whole groups", *options.searches]:
+            chosen = {"adaptive": True, "search": search, "filter": options.filter} if found else {}
+            before = memory.frames
+            sent, size = coded(options.export, frames, options.q, AdaptiveGOPConfig(**chosen))
+            found[search] = sent, size, memory.frames - before
+            print(f"{path.stem}, {search}: {size} bytes, {groups(sent, 0, len(frames))}", flush=True)
+        MCTF._write = memory.own
+        lmbda = float(seen[0].lmbda)
         for search, (sent, size, count) in found.items():
-            costs = []
+            clip = f"{path.stem}, {search}"
             for first in range(0, len(frames), gop):
                 block = [s for s in sent if first <= s.packet.index < first + gop]
-                costs.append(sum(frame_cost(s, frames[s.packet.index], lambdas[0]) for s in block))
-                rows[f"{path.stem}, {search}, block {first // gop}"] = {
+                rows[f"{clip}, block {first // gop}"] = {
                     "groups": groups(sent, first, first + gop),
                     "bits": sum(8 * len(s.packet.payload) for s in block),
-                    "cost": costs[-1],
+                    "cost": sum(frame_cost(s, frames[s.packet.index], lmbda) for s in block),
                 }
-            mse = sum(float((s.frame - frames[s.packet.index]).square().mean()) for s in sent) / len(sent)
-            psnr = -10 * torch.log10(torch.tensor(mse)).item()
-            rows[f"{path.stem}, {search}"] = {"bytes": size, "psnr": psnr, "cost": sum(costs), "frames coded": count}
-        whole = rows[f"{path.stem}, whole groups"]["cost"]
-        for search in options.searches:
-            ratios[f"{path.stem}, cost of {search}"] = rows[f"{path.stem}, {search}"]["cost"] / whole
-    rows["lambda"] = {"lambda": lambdas[0], "q": options.q}
+            cost = sum(frame_cost(s, frames[s.packet.index], lmbda) for s in sent)
+            mse = sum(frame_error(s, frames[s.packet.index]) for s in sent) / len(sent)
+            rows[clip] = {"bytes": size, "psnr": -10 * math.log10(mse), "cost": cost, "frames coded": count}
+            ratios[f"cost of {clip}"] = cost / rows[f"{path.stem}, whole groups"]["cost"]
+    rows["rate point"] = {"q": options.q, "lambda": lmbda, "size": "x".join(map(str, reversed(options.size)))}
     report("groups by content", rows, ratios, options)
 
 

@@ -22,6 +22,7 @@ from lvc.structures.dyadic import without_levels
 from lvc.structures.mctf import MCTF
 from lvc.structures.motion_resolution import MotionResolution, motion_resolution, of_header
 from lvc.training.export import Export, training_loss
+from lvc.training.resolution.loading import load_classifier
 
 
 def encode_video(
@@ -65,6 +66,7 @@ def encode_video(
         codec.structure = codec.structure.with_intra_period(intra_period)
     if resolution is not None:
         codec.motion_resolution = _resolution(export, resolution)
+    load_classifier(codec.motion_resolution, next(codec.parameters()).device)
     q = _quality(export, q)
     rate = _rate(codec, q, _lmbda(export, q))
     part = target.with_name(f".{target.name}.part")

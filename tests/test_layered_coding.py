@@ -18,6 +18,11 @@ def export(tmp_path_factory):
     return save_export(path, tiny_pwave(), tiny_pwave_config(), {})
 
 
+@pytest.fixture(scope="module")
+def mctf_export(tmp_path_factory):
+    return save_export(tmp_path_factory.mktemp("export") / "pmctf.safetensors", tiny_pmctf(), tiny_pmctf_config(), {})
+
+
 def encode(export, path, **options):
     clip = moving_clip(2, 50, 70)
     return list(encode_video(load_export(export), clip.unbind(1), path, Fraction(30), **options))
@@ -59,8 +64,8 @@ def test_what_a_codec_does_not_have_is_refused(export, tiny_export, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.lvc"]
 
 
-def test_a_video_of_temporal_levels_is_cut_to_fewer_frames(tmp_path):
-    export = save_export(tmp_path / "pmctf.safetensors", tiny_pmctf(), tiny_pmctf_config(), {})
+def test_a_video_of_temporal_levels_is_cut_to_fewer_frames(mctf_export, tmp_path):
+    export = mctf_export
     clip = moving_clip(3, 64, 64)
     list(encode_video(load_export(export), clip.unbind(1), tmp_path / "a.lvc", Fraction(30)))
     cut_video(tmp_path / "a.lvc", tmp_path / "b.lvc", 2, 1)
@@ -74,3 +79,24 @@ def test_a_video_of_temporal_levels_is_cut_to_fewer_frames(tmp_path):
         next(decode_video(tmp_path / "a.lvc", load_export(export), temporal_level=3))
     with pytest.raises(UserError, match="temporal level 0: the stream has levels 1 to 2"):
         cut_video(tmp_path / "b.lvc", tmp_path / "c.lvc", 0, 0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(51, 77), (20, 30), (1, 1)])
+@pytest.mark.parametrize("intra_period", [None, 1])
+def test_frames_of_any_size_decode_at_every_level(mctf_export, tmp_path, height, width, intra_period):
+    clip = moving_clip(3, 64, 80)[..., :height, :width]
+    target = tmp_path / "a.lvc"
+    options = {"intra_period": intra_period, "q": 20.0}
+    sent = list(encode_video(load_export(mctf_export), clip.unbind(1), target, Fraction(30), **options))
+    decoded = list(decode_video(target, load_export(mctf_export)))
+    order = sorted(sent, key=lambda coded: coded.packet.index)
+    assert all(torch.equal(s.frame, d) for s, d in zip(order, decoded, strict=True))
+    smaller = list(decode_video(target, load_export(mctf_export), spatial_level=4))
+    assert [tuple(frame.shape[2:]) for frame in smaller] == [(-(-height // 16), -(-width // 16))] * 3
+
+
+@pytest.mark.parametrize("q", [-1, 20.5, float("nan")])
+def test_a_quality_that_a_group_codec_does_not_have_is_refused(mctf_export, tmp_path, q):
+    with pytest.raises(UserError, match=rf"q {q:g}: pmctf_l has qualities 0 to 20"):
+        list(encode_video(load_export(mctf_export), moving_clip(1, 64, 64).unbind(1), tmp_path / "a.lvc", 30, q=q))
+    assert not list(tmp_path.iterdir())

@@ -25,8 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--motion-resolution",
         metavar="SEARCH",
-        choices=["none", "exhaustive", "by_level", "early_stop", "ranked"],
-        help="how each frame's motion finds its resolution: none, exhaustive, by_level, early_stop or ranked",
+        choices=["none", "exhaustive", "by_level", "early_stop", "ranked", "classifier"],
+        help="how each frame's motion finds its resolution: none, exhaustive, by_level, early_stop, ranked or "
+        "classifier",
+    )
+    parser.add_argument("--classifier", metavar="EXPORT", help="classifier of that choice")
+    parser.add_argument(
+        "--motion-candidates", metavar="N", type=int, help="likeliest factors that ranked and classifier code (1)"
     )
     parser.add_argument(
         "--motion-factors", metavar="S", type=int, nargs="+", help="what frames may be made smaller by (1 2 4 8)"
@@ -98,12 +103,20 @@ def _resolution(options: argparse.Namespace) -> "MotionResolutionConfig | None":
     from lvc.config.motion_resolution import MotionResolutionConfig
     from lvc.errors import UserError
 
+    given = {
+        "--motion-factors": ("factors", options.motion_factors),
+        "--lmbda": ("lmbda", options.lmbda),
+        "--classifier": ("classifier", options.classifier),
+        "--motion-candidates": ("candidates", options.motion_candidates),
+    }
     if options.motion_resolution is None:
-        for name, value in (("--motion-factors", options.motion_factors), ("--lmbda", options.lmbda)):
-            if value is not None and options.adaptive_gop is None:
-                raise UserError(f"{name}: needs --motion-resolution or --adaptive-gop, such as exhaustive")
+        for name, (_, value) in given.items():
+            shared = name in ("--motion-factors", "--lmbda")  # with --adaptive-gop
+            if value is not None and not (shared and options.adaptive_gop):
+                either = " or --adaptive-gop" if shared else ""
+                raise UserError(f"{name}: needs --motion-resolution{either}, such as exhaustive")
         return None
-    given = {"search": options.motion_resolution, "factors": options.motion_factors, "lmbda": options.lmbda}
+    given = {"search": options.motion_resolution, **dict(given.values())}
     return build(MotionResolutionConfig, _given(given), "motion_resolution")
 
 

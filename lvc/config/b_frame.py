@@ -7,7 +7,7 @@ from pydantic import Field
 from lvc.config.contract import contract
 from lvc.config.intra import IntraCheng2020Config, IntraConfig, check_intra
 from lvc.config.motion_resolution import MotionResolutionConfig
-from lvc.config.parts import EntropyConfig, HierarchicalBConfig, SpyNetConfig
+from lvc.config.parts import EntropyConfig, FlowConfig, HierarchicalBConfig
 
 
 @contract
@@ -40,7 +40,7 @@ class BFrameConfig:
     """Motion prediction."""
     synthesis: FrameSynthesisConfig = FrameSynthesisConfig()
     """Frame synthesis."""
-    flow: SpyNetConfig = SpyNetConfig(levels=6)
+    flow: FlowConfig = FlowConfig(levels=6)
     """Motion estimation."""
     normalise: bool = False
     """Normalise frames before motion estimation: released weights want it, flow networks trained here do not."""

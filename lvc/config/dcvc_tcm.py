@@ -7,7 +7,7 @@ from pydantic import Field
 from lvc.config.contract import ConfigError, contract
 from lvc.config.intra import IntraCheng2020Config, IntraConfig, check_intra
 from lvc.config.motion_resolution import MotionResolutionConfig, check_variant
-from lvc.config.parts import EntropyConfig, LowDelayConfig, SpyNetConfig
+from lvc.config.parts import EntropyConfig, FlowConfig, LowDelayConfig
 
 
 @contract
@@ -77,7 +77,7 @@ class DCVCTCMConfig:
     """Where contexts are used (Table VII)."""
     extra_blocks: ExtraBlocks = ExtraBlocks()
     """Added layers (Table IX)."""
-    flow: SpyNetConfig = SpyNetConfig()
+    flow: FlowConfig = FlowConfig()
     """Motion estimation."""
     compat: Literal["lvc", "official"] = "lvc"
     """`official`: scale bound, likelihood floor and tables of the released code, for imported checkpoints."""

@@ -23,8 +23,8 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
     Raises:
         ConfigError: Naming the option that cannot be, and what would be right.
     """
-    if hasattr(model, "check_flow_stage"):  # not a codec
-        model.check_flow_stage(key, stage, dataset)
+    if hasattr(model, "check_other_stage"):  # not a codec
+        model.check_other_stage(key, stage, dataset)
         return
     check_parts(key, stage, model.name, getattr(model, "parts", model.PARTS))
     _check_loss(f"{key}.loss", stage, model)
@@ -79,6 +79,16 @@ def check_parts(key: str, stage: StageConfig, model: str, parts: tuple[str, ...]
     for option, part in named:
         if part not in parts:
             raise ConfigError(option, f"{model} has no part '{part}'; choices are: {', '.join(parts)}")
+
+
+def check_no_loss(key: str, stage: StageConfig, model: str, instead: str = "has no terms") -> None:
+    """Check that a stage of what codes nothing weighs neither distortion nor rate.
+
+    Raises:
+        ConfigError: Saying where its loss is.
+    """
+    if stage.loss.distortion or stage.loss.rate:
+        raise ConfigError(f"{key}.loss", f"{model} codes nothing; its loss {instead}")
 
 
 def _check_loss(key: str, stage: StageConfig, model: Any) -> None:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from lvc.config.b_frame import BFrameConfig
 from lvc.config.contract import ConfigError, contract
-from lvc.config.parts import SpyNetConfig
+from lvc.config.parts import FlowConfig
 
 
 @contract
@@ -81,7 +81,7 @@ class MaskCRTBConfig(BFrameConfig):
     """Codec of both flows."""
     frame: SwinConfig = SwinConfig()
     """Codec of the frame's residual."""
-    flow: SpyNetConfig = SpyNetConfig(levels=5)
+    flow: FlowConfig = FlowConfig(levels=5)
     """Motion estimation."""
     mask: bool = True
     """Subtract the masked prediction; false codes the frame itself, given its prediction."""

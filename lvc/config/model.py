@@ -2,7 +2,8 @@
 
 A model's contract has five constants: ``PARTS`` that a stage may train, ``STREAMS`` whose bits it may weigh, the
 ``STRIDE`` that crops are multiples of, the ``CODEC`` that is built from it, and a ``SUMMARY`` of one line. A model with
-distortions beside those of frame and prediction names them in ``DISTORTIONS``.
+distortions beside those of frame and prediction names them in ``DISTORTIONS``. What codes nothing says in ``USE`` what
+it is, and checks its stages itself (``check_other_stage``).
 """
 
 from functools import reduce
@@ -18,6 +19,8 @@ from lvc.config.maskcrt_b import MaskCRTBConfig
 from lvc.config.mastc_vc import MASTCVCConfig
 from lvc.config.pmctf_l import PMCTFLConfig
 from lvc.config.pwave import PWaveConfig
+from lvc.config.pwc_net import PWCNetModelConfig
+from lvc.config.resolution_classifier import ResolutionClassifierConfig
 from lvc.config.spynet import SpyNetModelConfig
 from lvc.config.ssnvc import SSNVCConfig
 
@@ -30,6 +33,8 @@ MODELS: dict[str, type] = {
     "pwave": PWaveConfig,
     "pmctf_l": PMCTFLConfig,
     "spynet": SpyNetModelConfig,
+    "pwc_net": PWCNetModelConfig,
+    "resolution_classifier": ResolutionClassifierConfig,
     **INTRA_CODECS,
 }
 

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from lvc.config.contract import ConfigError, contract
 
+SMALLEST = 16
+"""Shortest side of a picture that motion is told from: one element of a motion latent."""
+
 Filter = Literal["box", "bilinear", "antialiased"]
 
 
@@ -13,9 +16,10 @@ Filter = Literal["box", "bilinear", "antialiased"]
 class MotionResolutionConfig:
     """The resolution of motion, chosen per frame while encoding; nothing is trained for it."""
 
-    search: Literal["none", "exhaustive", "by_level", "early_stop", "ranked"] = "none"
+    search: Literal["none", "exhaustive", "by_level", "early_stop", "ranked", "classifier"] = "none"
     """`none`: the frame's own; `exhaustive` codes all; `by_level`: factors up to twice the distance to the reference;
-    `early_stop`: ascending until one costs more; `ranked` codes the one whose motion, uncoded, predicts best."""
+    `early_stop`: ascending until one costs more; `ranked` codes the one whose motion, uncoded, predicts best;
+    `classifier` the one that a trained network says."""
     factors: tuple[int, ...] = Field((1, 2, 4, 8), min_length=1)
     """What frames may be made smaller by for motion: ascending powers of two."""
     variant: Literal["omra", "A", "B"] = "omra"
@@ -24,11 +28,32 @@ class MotionResolutionConfig:
     """How frames are made smaller: mean of squares, bilinear without smoothing, bicubic with it."""
     lmbda: float | None = Field(None, gt=0)
     """Weight of the MSE against bits per pixel; null takes that of the export's training."""
+    classifier: str | None = None
+    """Export of `model=resolution_classifier`, for `search=classifier`."""
+    candidates: int = Field(1, ge=1)
+    """Factors that `ranked` and `classifier` code, the likeliest; the cheapest of several is taken."""
 
     def __post_init__(self):
         check_factors(self.factors)
-        if self.lmbda is not None and self.search == "ranked":
-            raise ConfigError("lmbda", "search=ranked compares no costs; leave it null, or take another search")
+        if self.search == "classifier" and self.classifier is None:
+            raise ConfigError("classifier", "search=classifier needs the export of one (model=resolution_classifier)")
+        if self.search != "classifier" and self.classifier is not None:
+            raise ConfigError("classifier", f"search={self.search} asks none; take search=classifier, or null")
+        if self.candidates > 1 and not self.narrows:
+            raise ConfigError("candidates", f"search={self.search} picks none; they are of ranked and classifier")
+        if self.lmbda is not None and self.narrows and self.candidates == 1:
+            what = f"search={self.search} compares no costs of a single candidate"
+            raise ConfigError("lmbda", f"{what}; leave it null, or take another search or more candidates")
+
+    @property
+    def narrows(self) -> bool:
+        """Whether the search picks candidates without coding."""
+        return self.search in ("ranked", "classifier")
+
+    @property
+    def compares_costs(self) -> bool:
+        """Whether the search codes a frame several times, and so needs a lambda."""
+        return len(self.factors) > 1 and not (self.narrows and self.candidates == 1)
 
 
 def check_factors(factors: tuple[int, ...]) -> None:

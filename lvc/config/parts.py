@@ -111,7 +111,7 @@ class SpyNetConfig:
     pretrained: bool = False
     """Start from the weights that come with the package (docs/flow.md)."""
     weights: str | None = None
-    """Export whose flow network starts this one: a codec's, or one of `model=spynet`."""
+    """Export whose flow network starts this one: a codec's, or one of a flow network by itself."""
 
     def __post_init__(self):
         if self.pretrained and self.weights:
@@ -121,6 +121,35 @@ class SpyNetConfig:
             raise ConfigError(
                 "pretrained", f"no weights come with the package for widths {list(self.widths)}; for {have}"
             )
+
+
+@contract
+class PWCNetConfig:
+    """Optical flow by cost volumes (PWC-Net: Sun et al., CVPR 2018)."""
+
+    features: tuple[int, int, int, int, int, int] = (16, 32, 64, 96, 128, 196)
+    """Channels of the features at 1/2 to 1/64 of the size."""
+    decoder: tuple[int, ...] = Field((128, 128, 96, 64, 32), min_length=1)
+    """Channels of each level's densely connected convolutions."""
+    context: tuple[int, int, int, int, int, int] = (128, 128, 128, 96, 64, 32)
+    """Channels of the context network's convolutions."""
+    radius: int = Field(4, ge=1)
+    """Reach of a comparison, in pixels of its level."""
+
+
+@contract
+class FlowConfig(SpyNetConfig):
+    """Motion estimation; `levels`, `widths` and `pretrained` are SpyNet's."""
+
+    name: Literal["spynet", "pwc"] = "spynet"
+    """The network: SpyNet, or PWC-Net."""
+    pwc: PWCNetConfig = PWCNetConfig()
+    """PWC-Net's channels."""
+
+    def __post_init__(self):
+        if self.name == "pwc" and self.pretrained:
+            raise ConfigError("pretrained", "no weights come with the package for pwc; train some (model=pwc_net)")
+        super().__post_init__()
 
 
 FLOW_WEIGHTS = Path(__file__).parents[1] / "motion" / "weights"

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from lvc.config.contract import ConfigError, contract
-from lvc.config.feasible import check_clips, check_parts
+from lvc.config.feasible import check_clips, check_no_loss, check_parts
 from lvc.config.schedule import StageConfig
 
 
@@ -18,6 +18,7 @@ class SpyNetModelConfig:
     STRIDE: ClassVar[int] = 1
     CODEC: ClassVar[str] = "lvc.models.spynet:FlowNetwork"
     SUMMARY: ClassVar[str] = "Optical flow network, to start codecs from"
+    USE: ClassVar[str] = "a flow network, no codec; codecs start from it with flow.weights"
 
     name: Literal["spynet"]
     """Model name."""
@@ -30,7 +31,7 @@ class SpyNetModelConfig:
     colour: Literal["rgb", "luma"] = "rgb"
     """What the network sees: RGB pictures, or their BT.601 luma."""
 
-    def check_flow_stage(self, key: str, stage: StageConfig, dataset: Any) -> None:
+    def check_other_stage(self, key: str, stage: StageConfig, dataset: Any) -> None:
         """Check that a stage can run, before anything does.
 
         Raises:
@@ -38,9 +39,7 @@ class SpyNetModelConfig:
         """
         parts = self.PARTS[: self.levels]
         check_parts(key, stage, self.name, parts)
-        self._check_loss(key, stage, dataset)
-        if stage.frames != 2:
-            raise ConfigError(f"{key}.frames", f"{stage.frames} frames, and flow is between 2")
+        check_flow_stage(key, stage, self.name, dataset)
         if stage.flow.fewest_levels is not None and stage.flow.fewest_levels > self.levels:
             most = f"{stage.flow.fewest_levels} is more than model.levels, {self.levels}"
             raise ConfigError(f"{key}.flow.fewest_levels", most)
@@ -49,11 +48,18 @@ class SpyNetModelConfig:
         stride = 2 ** (self.levels - 1 - finest)
         check_clips(key, stage, f"{self.levels - finest} levels", stride, dataset)
 
-    def _check_loss(self, key: str, stage: StageConfig, dataset: Any) -> None:
-        if stage.loss.distortion or stage.loss.rate:
-            raise ConfigError(f"{key}.loss", f"{self.name} codes nothing; its loss is in {key}.flow")
-        flow = stage.flow
-        if not (flow.epe or flow.photometric):
-            raise ConfigError(f"{key}.flow", "epe and photometric weigh nothing, so the stage would learn nothing")
-        if flow.epe and dataset.name != "synthetic":
-            raise ConfigError(f"{key}.flow.epe", f"dataset {dataset.name} has no true flow; synthetic has")
+
+def check_flow_stage(key: str, stage: StageConfig, model: str, dataset: Any) -> None:
+    """Check that a flow network's stage has a loss, what the loss needs, and two frames.
+
+    Raises:
+        ConfigError: Naming the option.
+    """
+    check_no_loss(key, stage, model, f"is in {key}.flow")
+    flow = stage.flow
+    if not (flow.epe or flow.photometric):
+        raise ConfigError(f"{key}.flow", "epe and photometric weigh nothing, so the stage would learn nothing")
+    if flow.epe and dataset.name != "synthetic":
+        raise ConfigError(f"{key}.flow.epe", f"dataset {dataset.name} has no true flow; synthetic has")
+    if stage.frames != 2:
+        raise ConfigError(f"{key}.frames", f"{stage.frames} frames, and flow is between 2")

@@ -50,7 +50,7 @@ def plot_profile(records: list[Record], title: str, stem: Path, styles: dict[str
                     if factor and factor > 1:
                         chosen.add(factor)
                         marker = FACTOR_MARKERS.get(factor, _OTHER[0])
-                        axes.plot(index, values[index], marker, markersize=7, color=colour)
+                        axes.plot(index, values[index], marker, markersize=5.5, color=colour)
         quality.set(ylabel="PSNR (RGB, dB)")
         rate.set(xlabel="frame", ylabel="kilobits", yscale="log")
         rate.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lvc.config.contract import ConfigError
 from lvc.config.evaluate import EvaluateConfig, TraditionalConfig
+from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.errors import UserError
 from lvc.evaluation.measure import Measurement
 from lvc.evaluation.sequences import Source
@@ -102,7 +104,7 @@ def _export(
 
     resolution = None if config.motion_resolution.search == "none" else config.motion_resolution
     if resolution is not None:
-        settings = {**settings, "motion_resolution": asdict(resolution)}
+        settings = {**settings, "motion_resolution": _search(resolution)}
     adaptive = config.structure if config.structure.adaptive else None
     if adaptive is not None:
         settings = {**settings, "structure": asdict(adaptive)}
@@ -117,6 +119,23 @@ def _export(
             path, source, config.protocol, target, config.device, q, resolution, adaptive
         ),
     )
+
+
+def _search(resolution: MotionResolutionConfig) -> dict[str, Any]:
+    """What decides a search's choices: a classifier by its digest, not by where it lies.
+
+    Raises:
+        ConfigError: If there is no such export.
+    """
+    from lvc.training.export import read_export
+
+    settings = asdict(resolution)
+    if resolution.classifier is not None:
+        try:
+            settings["classifier"] = read_export(resolution.classifier)[1]
+        except UserError as error:
+            raise ConfigError("motion_resolution.classifier", str(error)) from None
+    return settings
 
 
 def _files(entry: str) -> list[Path]:

@@ -17,9 +17,9 @@ from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
 from lvc.layers.adaptation import adaptations, one_hot, without_adaptations
 from lvc.layers.padding import pad
+from lvc.motion.flow import flow_network
 from lvc.motion.prediction import MotionPrediction
 from lvc.motion.resolution import FULL, MotionScale
-from lvc.motion.spynet import SpyNet
 from lvc.motion.synthesis import FrameSynthesis
 from lvc.motion.warp import warp
 from lvc.structures.hierarchical_b import HierarchicalB
@@ -89,7 +89,7 @@ class BFrameCodec(VideoCodec):
         self.clamp_references, self.sort_references = config.clamp_references, config.sort_references
         self.normalise = config.normalise
         self.intra = intra
-        self.flow = SpyNet(config.flow.levels, config.flow.widths)
+        self.flow = flow_network(config.flow)
         # statistics of blue, green, red images, which the release applies to red, green, blue ones
         self.register_buffer("mean", torch.tensor([0.406, 0.456, 0.485])[:, None, None], persistent=False)
         self.register_buffer("deviation", torch.tensor([0.225, 0.224, 0.229])[:, None, None], persistent=False)

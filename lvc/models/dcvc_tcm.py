@@ -34,8 +34,8 @@ from lvc.layers.contexts import (
 from lvc.layers.conv import conv, full_precision, start_as_identity
 from lvc.layers.hyper import EntropyParameters, HyperDecoder, HyperEncoder, scales_and_means
 from lvc.motion.codec import MotionCodec
+from lvc.motion.flow import flow_network
 from lvc.motion.resolution import FULL, MotionScale
-from lvc.motion.spynet import SpyNet
 from lvc.motion.warp import warp, warp_scales
 from lvc.structures.low_delay import LowDelay
 from lvc.structures.motion_resolution import motion_resolution
@@ -62,7 +62,7 @@ class DCVCTCM(VideoCodec):
         n, latent, hyper, extra = config.channels, config.latent_channels, config.hyper_channels, config.extra_blocks
         uses, bound = config.contexts_in, config.entropy.likelihood_bound
 
-        self.flow = SpyNet(config.flow.levels, config.flow.widths)
+        self.flow = flow_network(config.flow)
         official = config.compat == "official"
         self.law = ScaleLaw("laplace", bound, official)
         self.motion = MotionCodec(config.motion_channels, hyper, self.law)

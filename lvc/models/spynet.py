@@ -47,6 +47,10 @@ class FlowNetwork(nn.Module):
         levels = self.flow.levels[count - 1 - coarsest : count - finest]
         return self.flow.pyramid(self.see(frame), self.see(reference), levels)
 
+    def judged(self, parts: int) -> int:
+        """How many of a pyramid's flows, from the finest on, a stage that trains so many parts is judged by."""
+        return parts
+
     def describe(self) -> dict[str, tuple[int, int]]:
         """No latents."""
         return {}

@@ -12,12 +12,10 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional as F
 
+from lvc.config.motion_resolution import SMALLEST
 from lvc.layers.padding import pad, padded_size
 
 Variant = Literal["omra", "A", "B"]
-
-SMALLEST = 16
-"""Shortest side of a picture that motion is told from: one element of a motion latent."""
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ trained for it. The paper says that the factor is signalled, not how; that its d
 RGB, and here it is that of the frame as it is shown: clamped, without padding.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lvc.codec import FrameCoding, Rate, VideoCodec
 from lvc.config.contract import ConfigError, build
@@ -50,16 +50,18 @@ class MotionResolution:
         compares_costs: Whether the search needs it.
         option: What messages call the choice.
         instead: What a user may do where no lambda is known.
+        classifier: Frame and references to a logit per factor; whoever asks for ``search=classifier`` sets it.
     """
 
     option = "motion_resolution"
     instead = "give motion_resolution.lmbda, or search=ranked, which needs none"
+    classifier: nn.Module | None = None
 
     def __init__(self, config: MotionResolutionConfig):
-        self.factors, self.search = config.factors, config.search
+        self.config, self.factors, self.search = config, config.factors, config.search
         self.scale = MotionScale(1, config.variant, config.filter)
         self.lmbda = config.lmbda
-        self.compares_costs = self.search != "ranked" and len(self.factors) > 1
+        self.compares_costs = config.compares_costs
         self._fitting = Factors(config.factors)
 
     def describe(self) -> dict[str, Any]:
@@ -93,15 +95,33 @@ class MotionResolution:
             distance: Frames to the references.
         """
         scales = [replace(self.scale, factor=factor) for factor in self._allowed(size, distance)]
-        if self.search == "ranked" and len(scales) > 1:
-            shown = (..., slice(size[0]), slice(size[1]))
-            scales = [min(scales, key=lambda s: _mse(codec.warped(kind, frame, state, s)[shown], frame[shown]))]
+        if self.config.narrows and len(scales) > self.config.candidates:
+            scales = self._likeliest(codec, kind, frame, state, size, scales)
         best, tried = None, {}
         for trial in self._trials(codec, kind, frame, state, rate, size, scales):
             best = trial if best is None or trial.cost < best.cost else best
             if len(scales) > 1:
                 tried[trial.factor] = (8 * len(trial.payload), trial.cost)
         return replace(best, tried=tried)
+
+    def _likeliest(
+        self,
+        codec: VideoCodec,
+        kind: str,
+        frame: Tensor,
+        state: Any,
+        size: tuple[int, int],
+        scales: list[MotionScale],
+    ) -> list[MotionScale]:
+        """As many resolutions as there may be candidates, found without coding, in ascending order."""
+        shown = (..., slice(size[0]), slice(size[1]))
+        if self.search == "ranked":
+            unlike = [_mse(codec.warped(kind, frame, state, scale)[shown], frame[shown]) for scale in scales]
+        else:
+            logits = self.classifier(frame[shown], *(picture[shown] for picture in pictures(state)))[0]
+            unlike = [-float(logits[self.factors.index(scale.factor)]) for scale in scales]
+        best = sorted(range(len(scales)), key=unlike.__getitem__)[: self.config.candidates]
+        return [scales[index] for index in sorted(best)]
 
     def _allowed(self, size: tuple[int, int], distance: int) -> list[int]:
         """Factors that the frame is large enough for, and its temporal level is allowed."""
@@ -161,6 +181,11 @@ def of_header(structure: dict[str, Any], codec: VideoCodec) -> MotionResolution 
     except ConfigError as error:
         raise BitstreamError(f"not decodable: {error}") from None
     return MotionResolution(config)
+
+
+def pictures(state: dict[str, Any] | Sequence[dict[str, Any]]) -> list[Tensor]:
+    """The decoded frames ``(B, 3, H, W)`` that a predicted frame's state refers to: one, or past and future."""
+    return [one["frame"] for one in ([state] if isinstance(state, dict) else state)]
 
 
 def _mse(one: Tensor, other: Tensor) -> float:

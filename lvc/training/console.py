@@ -87,7 +87,12 @@ def stage_table(records: dict[str, dict[str, Any]]) -> str:
 
 
 def _point(figures: dict[str, float]) -> str:
-    """A validation point: quality and rate of a codec, errors and the warped frame's PSNR of a flow network."""
+    """A validation point.
+
+    Quality and rate of a codec, errors and the warped frame's PSNR of a flow network, what a classifier's choices cost.
+    """
+    if "val/excess" in figures:
+        return f"+{100 * figures['val/excess']:.2f} %"
     if "val/bpp" in figures:
         return f"{figures['val/psnr']:.2f} @ {figures['val/bpp']:.4f}"
     warped = f", {figures['val/psnr']:.2f} dB" if "val/psnr" in figures else ""

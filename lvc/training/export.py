@@ -121,7 +121,7 @@ def load_export(path: Path | str, device: str = "cpu", codec_only: bool = True) 
     config = build(ModelConfig, header["config"], f"{path}: model")
     codec = build_codec(config)
     if codec_only and not isinstance(codec, VideoCodec):
-        raise UserError(f"{path}: is a flow network ({config.name}), no codec; codecs start from it with flow.weights")
+        raise UserError(f"{path}: is {config.USE}")
     weights = {n.removeprefix("weights."): t for n, t in tensors.items() if n.startswith("weights.")}
     try:
         codec.load_state_dict(weights)
@@ -208,6 +208,8 @@ def load_parts(codec: VideoCodec, path: Path | str, parts: Sequence[str] = ()) -
 def load_starting_weights(codec: VideoCodec, config: Any, trained_flow: bool = False) -> dict[str, str]:
     """Load what ``model.weights``, ``model.intra.weights``, ``model.flow.weights`` and ``model.flow.pretrained`` name.
 
+    The codec that ``model.codec`` names is what a classifier learns from: its digest is told, nothing of it loaded.
+
     Args:
         codec: The codec.
         config: Its configuration.
@@ -229,6 +231,8 @@ def load_starting_weights(codec: VideoCodec, config: Any, trained_flow: bool = F
         if path:
             load_parts(codec, path, parts)
             loaded[option] = read_export(path)[1]
+    if learned_from := getattr(config, "codec", None):
+        loaded["model.codec"] = read_export(learned_from)[1]
     return loaded
 
 

@@ -83,6 +83,9 @@ class Run:
 
     def train(self) -> Path:
         """Run the stages that are not finished, and export."""
+        if pl.utilities.rank_zero_only.rank == 0:
+            for name in self.state.stages:  # what is left where a run was killed while it cleared away
+                checkpoints.discard(self._checkpoints(name))
         left = [name for name in self.config.schedule.running if name not in self.state.stages]
         if left:
             checkpoint, done = checkpoints.newest(self._checkpoints(left[0]))
@@ -265,6 +268,6 @@ def _summary(record: dict[str, Any]) -> dict[str, float]:
     figures = {"summary/parameters": record["parameters"], "summary/minutes": record["seconds"] / 60}
     for when in ("before", "after"):
         found = record.get(when, {})
-        keys = ("val/psnr", "val/bpp", "val/loss", "val/epe")
+        keys = ("val/psnr", "val/bpp", "val/loss", "val/epe", "val/excess")
         figures |= {f"summary/{key[4:]}_{when}": found[key] for key in keys if key in found}
     return figures

@@ -1,5 +1,6 @@
-"""What is trained, as a run sees it: a codec, or a flow network by itself."""
+"""What is trained, as a run sees it: a codec, a flow network by itself, or a classifier of motion's resolution."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from lvc.codec import VideoCodec
+from lvc.config.contract import ConfigError
 from lvc.config.data import AugmentConfig
 from lvc.config.run import RunConfig, stage_dataset
 from lvc.datasets.clips import SampledClips, WholeClips
@@ -14,10 +16,14 @@ from lvc.datasets.flow_pairs import FlowPairs, held_out
 from lvc.datasets.sources import check_lengths, open_source
 from lvc.datasets.synthetic import SyntheticClips
 from lvc.errors import UserError
+from lvc.models.resolution_classifier import ResolutionClassifier
 from lvc.models.spynet import FlowNetwork
 from lvc.training.flow.module import FlowModule
 from lvc.training.flow.validation import FlowMaterial, FlowValidator
 from lvc.training.module import StageModule
+from lvc.training.resolution.costs import FactorCosts
+from lvc.training.resolution.module import ResolutionModule
+from lvc.training.resolution.validation import ResolutionValidator
 from lvc.training.validation import Validator
 
 TRAINING_CLIPS = 8
@@ -103,9 +109,45 @@ class FlowTask(CodecTask):
         return FlowMaterial(scenes, clips)
 
 
+class ClassifierTask(CodecTask):
+    """Training a classifier of motion's resolution on what a codec's frames cost."""
+
+    validator = ResolutionValidator
+
+    def __init__(self, run: RunConfig):
+        super().__init__(run)
+        if run.trainer.validation_frames and run.trainer.validation_frames < 3:
+            raise ConfigError("trainer.validation_frames", "a frame stands between 2 references: 3 or more, or null")
+        self.module = partial(ResolutionModule, costs=FactorCosts(run.model))
+
+    def samples(self, name: str, source: Any) -> Dataset:
+        """See :meth:`CodecTask.samples`."""
+        samples, views = super().samples(name, source), self.run.model.views
+        return samples if views is None else _Views(samples, views)
+
+    def compile(self, codec: ResolutionClassifier) -> None:
+        """See :meth:`CodecTask.compile`."""
+        codec.compile()
+
+
+class _Views(Dataset):
+    """Samples that come again after so many epochs, with ``view`` and ``draw``, by which they are known."""
+
+    def __init__(self, samples: Dataset, views: int):
+        self.samples, self.views, self.corrupt_budget = samples, views, samples.corrupt_budget
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, key: tuple[int, int]) -> dict:
+        view, draw = key[0] % self.views, key[1]
+        return self.samples[view, draw] | {"view": view, "draw": draw}
+
+
 _STILL = AugmentConfig(horizontal_flip=False, vertical_flip=False, time_reversal=False)
 
 
 def task_of(network: nn.Module, run: RunConfig) -> CodecTask:
     """How ``network`` is trained."""
-    return CodecTask(run) if isinstance(network, VideoCodec) else FlowTask(run)
+    kinds = {VideoCodec: CodecTask, FlowNetwork: FlowTask, ResolutionClassifier: ClassifierTask}
+    return next(task for kind, task in kinds.items() if isinstance(network, kind))(run)

@@ -52,7 +52,7 @@ def in_two_processes(work, *arguments, launcher=torchrun):
     for process in started:
         process.start()
     for process in started:
-        process.join(120)
+        process.join(300)
     assert [process.exitcode for process in started] == [0, 0]
 
 

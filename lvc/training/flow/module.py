@@ -14,7 +14,7 @@ from lvc.training.losses import psnr
 
 
 class FlowModule(StageBase):
-    """Trains levels of a flow network, on true flow or on pictures alone.
+    """Trains a flow network or levels of it, on true flow or on pictures alone.
 
     The stage's pictures have the size of the finest level that it trains: small pictures train coarse levels, as if
     they were large ones averaged down. See :class:`lvc.training.base.StageBase` for arguments and attributes.
@@ -50,14 +50,14 @@ class FlowModule(StageBase):
 
     def _coarsest(self) -> int:
         """Number of the coarsest level that runs: the network should be of use without its coarse levels."""
-        levels = len(self.codec.flow.levels)
+        levels = len(self.codec.parts)
         fewest = max(self.terms.fewest_levels or levels, self.finest + 1)
         return int(torch.randint(fewest, levels + 1, ())) - 1
 
     def _supervised(self, flows: list[Tensor], truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         power = self.terms.epe_power
-        sizes = [shrink(truth, len(flows) - 1 - i) for i in range(len(flows))]
-        trained = list(zip(flows, sizes, strict=True))[-len(self.stage.train) :]
+        sizes = [shrink(truth, (truth.shape[-1] // flow.shape[-1]).bit_length() - 1) for flow in flows]
+        trained = list(zip(flows, sizes, strict=True))[-self.codec.judged(len(self.stage.train)) :]
         error = sum(end_point_error(flow, size, power) for flow, size in trained)
         finest = flows[-1].detach()
         return error, {

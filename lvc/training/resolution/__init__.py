@@ -1,0 +1,1 @@
+"""Training a classifier of motion's resolution: labels from a codec's costs, stage, validation."""
