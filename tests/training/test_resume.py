@@ -153,6 +153,16 @@ def test_no_readable_checkpoint_is_an_error_that_says_what_to_do(tiny):
         train(run, data)
 
 
+def test_checkpoints_of_a_finished_stage_are_cleared_away(tiny):
+    run, data = tiny(["frame"])
+    train(run, data)
+    left = Path(run.dir, "checkpoints", "frame", "000000001.ckpt")
+    left.parent.mkdir(parents=True)
+    left.touch()
+    train(run, data)
+    assert not Path(run.dir, "checkpoints").exists()
+
+
 def test_later_stages_may_be_added_by_stopping_later(whole, tiny):
     run, data = tiny(STAGES, **CHANGES)
     data["schedule"]["stop_after"] = "motion"
