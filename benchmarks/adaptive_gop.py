@@ -21,7 +21,7 @@ from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.datasets.frames import to_tensor
 from lvc.datasets.video import VideoReader
 from lvc.motion.resolution import FULL
-from lvc.structures.adaptive_gop import AdaptiveGOP, frame_cost
+from lvc.structures.adaptive_gop import AdaptiveGOP, frame_cost, frame_error
 from lvc.structures.mctf import MCTF
 from lvc.training.export import load_export
 
@@ -47,13 +47,13 @@ class Memory:
     """Keeps a clip's groups, so that a search gets from it what another has coded, and counts the frames of all."""
 
     def __init__(self):
-        self.frames, self._groups, self._write = 0, {}, MCTF._write
+        self.frames, self.own, self._groups = 0, MCTF._write, {}
 
     def write(self, structure, codec, block, first, rate, span, scale=FULL):
         """In place of :meth:`MCTF._write`."""
         key = (first, span, scale.factor, structure.choice is None)
         if key not in self._groups:
-            self._groups[key] = list(self._write(structure, codec, block, first, rate, span, scale))
+            self._groups[key] = list(self.own(structure, codec, block, first, rate, span, scale))
         self.frames += span[1]
         return iter(self._groups[key])
 
@@ -90,30 +90,29 @@ def main() -> None:
     AdaptiveGOP.best = lambda self, block, rate, write: seen.append(rate) or best(self, block, rate, write)
     gop = load_export(options.export).codec.structure.gop
     for path in options.clips:
-        frames, memory = small(path, tuple(options.size), options.frames), Memory()
+        frames, memory, found = small(path, tuple(options.size), options.frames), Memory(), {}
         MCTF._write = lambda *args, memory=memory: memory.write(*args)
-        for search in [*options.searches, "whole groups"]:
-            adaptive = search != "whole groups"
-            chosen = {"search": search, "filter": options.filter} if adaptive else {}
+        for search in ["whole groups", *options.searches]:
+            chosen = {"adaptive": True, "search": search, "filter": options.filter} if found else {}
             before = memory.frames
-            sent, size = coded(options.export, frames, options.q, AdaptiveGOPConfig(adaptive=adaptive, **chosen))
-            lmbda, costs = float(seen[0].lmbda), []
+            sent, size = coded(options.export, frames, options.q, AdaptiveGOPConfig(**chosen))
+            found[search] = sent, size, memory.frames - before
+            print(f"{path.stem}, {search}: {size} bytes, {groups(sent, 0, len(frames))}", flush=True)
+        MCTF._write = memory.own
+        lmbda = float(seen[0].lmbda)
+        for search, (sent, size, count) in found.items():
+            clip = f"{path.stem}, {search}"
             for first in range(0, len(frames), gop):
                 block = [s for s in sent if first <= s.packet.index < first + gop]
-                costs.append(sum(frame_cost(s, frames[s.packet.index], lmbda) for s in block))
-                rows[f"{path.stem}, {search}, block {first // gop}"] = {
+                rows[f"{clip}, block {first // gop}"] = {
                     "groups": groups(sent, first, first + gop),
                     "bits": sum(8 * len(s.packet.payload) for s in block),
-                    "cost": costs[-1],
+                    "cost": sum(frame_cost(s, frames[s.packet.index], lmbda) for s in block),
                 }
-            mse = sum(float((s.frame - frames[s.packet.index]).square().mean()) for s in sent) / len(sent)
-            total = {"bytes": size, "psnr": -10 * math.log10(mse), "cost": sum(costs)}
-            rows[f"{path.stem}, {search}"] = total | {"frames coded": memory.frames - before}
-            print(path.stem, search, total, flush=True)
-        MCTF._write = memory._write
-        whole = rows[f"{path.stem}, whole groups"]["cost"]
-        for search in options.searches:
-            ratios[f"{path.stem}, cost of {search}"] = rows[f"{path.stem}, {search}"]["cost"] / whole
+            cost = sum(frame_cost(s, frames[s.packet.index], lmbda) for s in sent)
+            mse = sum(frame_error(s, frames[s.packet.index]) for s in sent) / len(sent)
+            rows[clip] = {"bytes": size, "psnr": -10 * math.log10(mse), "cost": cost, "frames coded": count}
+            ratios[f"cost of {clip}"] = cost / rows[f"{path.stem}, whole groups"]["cost"]
     rows["rate point"] = {"q": options.q, "lambda": lmbda, "size": "x".join(map(str, reversed(options.size)))}
     report("groups by content", rows, ratios, options)
 

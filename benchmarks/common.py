@@ -66,13 +66,18 @@ def _structure(model: str) -> type | None:
     return {field.name: field.type for field in fields(MODELS[model])}.get("structure")
 
 
+def configured(model: str) -> ModelConfig:
+    """The full-size model of that name, over a small intra codec if any."""
+    intra = {} if model in group_codecs() else {"intra": {"name": "intra_cheng2020", "channels": 32}}
+    return build(ModelConfig, {"name": model, **intra})
+
+
 def full_size(model: str) -> torch.nn.Module:
-    """The full-size codec of that name with fresh weights, the same each time, over a small intra codec if any."""
+    """The codec of :func:`configured` with fresh weights, the same each time."""
     from lvc.models.build import build_codec
 
     torch.manual_seed(0)
-    intra = {} if model in group_codecs() else {"intra": {"name": "intra_cheng2020", "channels": 32}}
-    return build_codec(build(ModelConfig, {"name": model, **intra}))
+    return build_codec(configured(model))
 
 
 def interleaved(cases: dict[str, Callable[[], object]], repeats: int) -> dict[str, dict[str, float]]:

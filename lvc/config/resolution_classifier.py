@@ -33,7 +33,7 @@ class ResolutionClassifierConfig:
     """How the codec's frames are made smaller."""
     lmbda: float | None = Field(None, gt=0)
     """Weight of the MSE in the costs; null takes that of the codec's training."""
-    temperature: float = Field(0.02, gt=0)
+    temperature: float = Field(0.005, gt=0)
     """Softness of the labels: a factor so much (as a share) above the least cost gets 1/e of its weight."""
     views: int | None = Field(None, ge=1)
     """Samples of each clip whose costs are computed once and kept in memory; null draws new ones in every epoch."""

@@ -4,7 +4,7 @@ An encoder's decision per block, on what it costs: lambda times MSE plus bits pe
 the bits of the payloads and the error of frames as they are shown. Packets tell the groups as ever, each by its
 low-pass frame; a group tells its factor before its first motion, in ``log2`` of the number of factors bits.
 
-Paper: "content adaptive GOP choice from [6]", no more (Meyer and Kaup 2025, Sec. 4.1). ``early_stop`` is the released
+Paper: "content adaptive GOP choice from [6]", no more (Meyer and Kaup 2025, Sec. 4.2). ``early_stop`` is the released
 code's search, a length and a factor per block. ``exhaustive`` is ours: halves are split, or not, on their own, and
 each group has its own factor. The released code tells a decoder neither, and weighs the mean PSNR of Y, Cb and Cr;
 here it is the error in RGB, which evaluations measure.
@@ -156,8 +156,12 @@ def _total(groups: list[Trial]) -> float:
 
 def frame_cost(coded: EncodedFrame, frame: Tensor, lmbda: float) -> float:
     """Lambda times MSE plus bits per pixel of ``(1, 3, h, w)`` in [0, 1]."""
-    error = float(torch.mean((coded.frame.float() - frame.float()).square()))
-    return lmbda * error + 8 * len(coded.packet.payload) / (frame.shape[-2] * frame.shape[-1])
+    return lmbda * frame_error(coded, frame) + 8 * len(coded.packet.payload) / (frame.shape[-2] * frame.shape[-1])
+
+
+def frame_error(coded: EncodedFrame, frame: Tensor) -> float:
+    """MSE of ``(1, 3, h, w)`` in [0, 1], as it is shown."""
+    return float(torch.mean((coded.frame.float() - frame.float()).square()))
 
 
 def adaptive_gop(config: AdaptiveGOPConfig) -> AdaptiveGOP | None:

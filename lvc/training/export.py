@@ -78,7 +78,10 @@ def write_export(path: Path, tensors: dict[str, Tensor], header: dict[str, Any])
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        mode = part.stat().st_mode
         save_file(tensors, part, metadata)
+        part.chmod(mode)  # safetensors 0.8 lets nobody but the owner read its files
         os.replace(part, path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot write the export ({error})") from None

@@ -81,6 +81,8 @@ def test_groups_of_every_length_decode_to_the_bit(gop, chroma):
     codec = tiny_pmctf(**changes)
     sent = list(codec.encode(frames(gop + 1), quality(5)))
     assert [s.packet.kind for s in sent] == ["L", *"H" * (gop - 1), "L"]
+    levels = {s.packet.index: s.level for s in sent}
+    assert [levels[i] for i in range(gop)] == [0, *(gop.bit_length() - (i & -i).bit_length() for i in range(1, gop))]
     decoded = list(tiny_pmctf(**changes).decode((s.packet for s in sent), (64, 64), quality(5)))
     assert [torch.equal(s.frame, decoded[s.packet.index]) for s in sent] == [True] * (gop + 1)
 

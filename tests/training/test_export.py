@@ -107,6 +107,12 @@ def test_metadata_is_plain_json(tmp_path):
     assert header["provenance"] == {"when": "now"}
 
 
+def test_an_export_may_be_read_by_whom_other_new_files_may(tmp_path):
+    (tmp_path / "other").touch()
+    export = save_export(tmp_path / "a.safetensors", tiny_codec(), tiny_config(), {})
+    assert export.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_an_export_that_cannot_be_written_leaves_nothing(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write the export"):

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 from dataclasses import replace
 from fractions import Fraction
@@ -16,12 +17,14 @@ from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.config.resolution_classifier import ResolutionClassifierConfig
 from lvc.config.run import build_run
 from lvc.errors import UserError
+from lvc.evaluation.systems import find_systems
 from lvc.training.export import load_export, save_export
 from lvc.training.resolution.costs import Costs, FactorCosts
 from lvc.training.resolution.module import expected_excess, labels
 from lvc.training.run import train
 from tests.commands import processes
 from tests.conftest import moving_clip, tiny_codec, tiny_config
+from tests.evaluation.test_run import configured
 from tests.models import codec_b_canf
 from tests.training.conftest import compose
 
@@ -149,6 +152,20 @@ def test_an_encoder_takes_what_it_says_and_a_decoder_does_not_need_it(trained, c
     assert [e.packet.payload for e in encoded(candidates=2)] == [
         e.packet.payload for e in encoded(search="exhaustive", classifier=None)
     ]
+
+
+def test_an_evaluation_knows_it_by_what_it_is_and_not_by_where_it_lies(trained, codec, tmp_path):
+    def settings(classifier):
+        search = {"search": "classifier", "classifier": str(classifier), "factors": (1, 2)}
+        (system,) = find_systems(
+            configured(tmp_path, tmp_path, exports=str(codec), codecs=[], motion_resolution=search)
+        )
+        return system.codec, system.settings
+
+    moved = Path(shutil.copy(trained[1], tmp_path / "moved.safetensors"))
+    assert settings(moved) == settings(trained[1]) and settings(moved)[0] == "dcvc_tcm-tiny-omra-classifier"
+    with pytest.raises(ConfigError, match=r"^motion_resolution.classifier: .*: no such export"):
+        settings(tmp_path / "nowhere.safetensors")
 
 
 @pytest.mark.parametrize(
