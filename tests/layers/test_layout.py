@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from lvc.layers.layout import to_channels_last
@@ -23,6 +24,17 @@ for step in range(12):
     coding.frame.square().mean().backward()
 """
 
+TRAIN_MOTION = """
+import torch
+from lvc.layers.depth_conv import shrink
+from lvc.layers.layout import to_channels_last
+
+torch.manual_seed(0)
+encoder = to_channels_last(shrink(2, 64).train())
+for _ in range(12):
+    encoder(torch.rand(8, 2, 128, 128)).square().mean().backward()
+"""
+
 
 def test_channels_last_computes_the_same():
     codec = tiny_codec()
@@ -33,6 +45,7 @@ def test_channels_last_computes_the_same():
     assert torch.allclose(before, after, atol=1e-5)
 
 
-def test_training_an_intra_codec_in_channels_last_does_not_take_the_process_down():
+@pytest.mark.parametrize("script", [TRAIN, TRAIN_MOTION], ids=["intra codec", "motion"])
+def test_training_in_channels_last_does_not_take_the_process_down(script):
     # the crash this guards against came within about ten steps, in a process of its own
-    assert subprocess.run([sys.executable, "-W", "ignore", "-c", TRAIN], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=False).returncode == 0
