@@ -98,7 +98,6 @@ def _process(run: RunConfig, composed: dict[str, Any], launcher: int) -> None:
 
     from lvc.training.run import train
 
-    rank_zero_only.rank = int(os.environ["RANK"])  # Lightning asked when it was loaded, which was before
     try:
         train(run, composed)
     except UserError as error:
