@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,10 @@ TRAIN = [sys.executable, str(Path(__file__).parents[1] / "train.py")]
 KINDS = ("training", "writing", "finishing")
 """When to kill: anywhere after a checkpoint; while one is being written; between a stage's last batch and the next
 stage's first, when it is exported, recorded and cleared away."""
+
+
+PATIENCE = 60
+"""Seconds that a command's processes have to follow it."""
 
 
 @dataclass(frozen=True)
@@ -85,22 +90,41 @@ def due(folder: Path, moment: Moment) -> Callable[[], bool]:
     return ready
 
 
-def run_until(command: list[str], ready: Callable[[], bool], moment: Moment) -> int:
-    """Start a command, kill it when the moment comes, and return its exit code."""
+def left_behind(session: int) -> bool:
+    """Whether a process of a session is still there."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, its = stat.read_text().rpartition(") ")[2].split()[:4]
+            if int(its) == session and state != "Z":
+                return True
+    return False
+
+
+def run_until(command: list[str], ready: Callable[[], bool], moment: Moment) -> tuple[int, float]:
+    """Start a command and kill it when the moment comes.
+
+    Returns:
+        Its exit code, and the seconds until all of its processes were gone.
+    """
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     while process.poll() is None and not ready():
         time.sleep(0.005 if moment.kind == "writing" else 0.02)
     time.sleep(moment.wait)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL) if moment.victim == "all" else process.kill()
-    return process.wait()
+    code, ended = process.wait(), time.perf_counter()
+    while left_behind(process.pid):
+        if time.perf_counter() - ended > PATIENCE:
+            sys.exit(f"session {process.pid}: has processes {PATIENCE} seconds after its command was killed")
+        time.sleep(0.1)
+    return code, time.perf_counter() - ended
 
 
 def killed(command: list[str], folder: Path, plan: list[Moment]) -> dict[str, dict]:
     """Kill a run at each of the moments, and let it end; what was there after each kill."""
     rows: dict[str, dict] = {}
     for moment in plan:
-        code = run_until(command, due(folder, moment), moment)
+        code, seconds = run_until(command, due(folder, moment), moment)
         if code not in (0, -signal.SIGKILL):
             sys.exit(f"{folder}: ended with exit code {code}, though nobody killed it")
         state = folder / "state.json"
@@ -109,6 +133,7 @@ def killed(command: list[str], folder: Path, plan: list[Moment]) -> dict[str, di
             "batches logged": max((int(row["step"]) for row in figures(folder)), default=0),
             "newest checkpoint": max((p.stem for p in folder.glob("checkpoints/*/[0-9]*.ckpt")), default="none"),
             "torn": len(list(folder.rglob(".*.part"))),
+            "seconds to end": seconds,
             "stages finished": len(json.loads(state.read_text())["stages"]) if state.is_file() else 0,
         }
         print(" ", list(rows)[-1], list(rows.values())[-1], flush=True)

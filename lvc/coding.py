@@ -5,24 +5,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from lvc.bitstream.container import Header, open_bitstream, write_end, write_header, write_packet
 from lvc.bitstream.packet import cut
-from lvc.codec import EncodedFrame, Rate, VideoCodec
+from lvc.choices import rate_of, settle
+from lvc.codec import EncodedFrame, VideoCodec
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
-from lvc.config.motion_resolution import MotionResolutionConfig, check_variant
+from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.errors import BitstreamError, UserError
-from lvc.layers.rate import between
 from lvc.structures import adaptive_gop
 from lvc.structures.dyadic import without_levels
 from lvc.structures.mctf import MCTF
-from lvc.structures.motion_resolution import MotionResolution, motion_resolution, of_header
-from lvc.training.export import Export, training_loss
-from lvc.training.resolution.loading import load_classifier
+from lvc.structures.motion_resolution import of_header
+from lvc.training.export import Export
 
 
 def encode_video(
@@ -60,15 +58,7 @@ def encode_video(
     if target.is_dir():
         raise UserError(f"{target}: cannot be written, it is a folder; name a file")
     codec = export.codec
-    if adaptive is not None:
-        codec.structure = _adaptive(export, adaptive)
-    if intra_period is not None:
-        codec.structure = codec.structure.with_intra_period(intra_period)
-    if resolution is not None:
-        codec.motion_resolution = _resolution(export, resolution)
-    load_classifier(codec.motion_resolution, next(codec.parameters()).device)
-    q = _quality(export, q)
-    rate = _rate(codec, q, _lmbda(export, q))
+    q, rate = settle(export, intra_period, q, resolution, adaptive)
     part = target.with_name(f".{target.name}.part")
     try:
         file = part.open("wb")
@@ -125,7 +115,7 @@ def decode_video(
         threads, build = torch.get_num_threads(), _build(export.codec)
         torch.set_num_threads(header.threads)
         try:
-            yield from export.codec.decode(packets, (header.height, header.width), _rate(export.codec, header.q))
+            yield from export.codec.decode(packets, (header.height, header.width), rate_of(export.codec, header.q))
         except BitstreamError as error:
             note = f" (encoded with {header.build}, and this is {build})" if header.build != build else ""
             raise BitstreamError(f"{error}{note}") from None
@@ -193,67 +183,6 @@ def _layers(header: Header, largest: int, spatial_level: int | None) -> int:
         have = f"levels {largest - header.layers} to {largest - 1}" if header.layers > 1 else "a single one"
         raise UserError(f"spatial level {spatial_level}: the stream has {have}")
     return layers
-
-
-def _quality(export: Export, q: float | None) -> float | None:
-    """The quality index to code with."""
-    count = export.codec.qualities
-    if count is None:
-        if q is not None:
-            raise UserError(f"q {q:g}: {export.config.name} has a single rate, that of its export")
-        return None
-    if q is None:
-        return (count - 1) / 2
-    if not 0 <= q <= count - 1:
-        raise UserError(f"q {q:g}: {export.config.name} has qualities 0 to {count - 1}")
-    return float(q)
-
-
-def _resolution(export: Export, config: MotionResolutionConfig) -> MotionResolution | None:
-    """The choice among resolutions of motion that ``config`` asks for."""
-    variants = export.codec.motion_variants
-    if config.search != "none" and not variants:
-        raise UserError(f"motion_resolution: {export.config.name} has no motion that could be coded at another one")
-    check_variant(config, variants or (config.variant,))
-    return motion_resolution(config)
-
-
-def _adaptive(export: Export, config: AdaptiveGOPConfig) -> Any:
-    """The export's structure with the choice of groups that ``config`` asks for."""
-    structure = export.codec.structure
-    if isinstance(structure, MCTF):
-        choice = adaptive_gop.adaptive_gop(config)
-        return MCTF(structure.gop, structure.levels, structure.first_level, choice)
-    if config.adaptive:
-        raise UserError(f"structure.adaptive: {export.config.name} has no groups that could be split")
-    return structure
-
-
-def _lmbda(export: Export, q: float | None) -> float | None:
-    """Lambda that an encoder's choices weigh MSE with: their own, or that of the export's training at a quality."""
-    codec = export.codec
-    choice = codec.structure.choice if isinstance(codec.structure, MCTF) else codec.motion_resolution
-    if choice is None or not choice.compares_costs or choice.lmbda is not None:
-        return None
-    loss = training_loss(export.info.get("provenance") or {})
-    if loss.get("lmbda") is None:
-        raise UserError(f"{choice.option}: {export.info['path']} does not say its lambda; {choice.instead}")
-    if loss.get("metric", "mse") != "mse":
-        raise UserError(
-            f"{choice.option}: {export.info['path']} was not trained for MSE, which is compared; {choice.instead}"
-        )
-    if q is None:
-        return loss["lmbda"]
-    highest = loss.get("lmbda_max") or loss["lmbda"]
-    return float(between(loss["lmbda"], highest, torch.tensor(q), codec.qualities - 1))
-
-
-def _rate(codec: torch.nn.Module, q: float | None, lmbda: float | None = None) -> Rate:
-    device = next(codec.parameters()).device
-    one = {
-        name: torch.tensor([value], device=device) for name, value in (("q", q), ("lmbda", lmbda)) if value is not None
-    }
-    return Rate(**one)
 
 
 def _header(export: Export, frame: Tensor, fps: Fraction, colour: str, q: float | None) -> Header:

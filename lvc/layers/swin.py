@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from lvc.layers.adaptation import Adapts, Chain, adapted
 from lvc.layers.conv import conv
@@ -67,13 +68,13 @@ class ConditionalAttention(Adapts):
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, regions: Tensor | None) -> Tensor:
         bias, out = self.bias().to(query.dtype), []
         for start in range(0, len(query), AT_ONCE):
-            part = slice(start, start + AT_ONCE)
-            mask = bias[None]
-            if regions is not None:
-                at = torch.arange(start, min(start + AT_ONCE, len(query)), device=query.device) % len(regions)
-                apart = regions[at, None, :, None] != regions[at, None, None, :]
-                mask = mask.masked_fill(apart, -100.0)
-            out.append(F.scaled_dot_product_attention(query[part], key[part], value[part], mask))
+            args = [tensor[start : start + AT_ONCE] for tensor in (query, key, value)]
+            at = torch.arange(start, start + len(args[0]), device=query.device)
+            args += [bias, None if regions is None else regions[at % len(regions)]]
+            if torch.is_grad_enabled():  # scores are larger than all else: computed anew for the gradient
+                out.append(checkpoint(_attend_within, *args, use_reentrant=False, preserve_rng_state=False))
+            else:
+                out.append(_attend_within(*args))
         return torch.cat(out)
 
     def _windows(self, both: Tensor) -> Tensor:
@@ -102,6 +103,14 @@ class ConditionalAttention(Adapts):
         )
         labels = (3 * rows[:, None] + columns).view(height // w, w, width // w, w).transpose(1, 2)
         return labels.reshape(-1, w * w).repeat(1, 2)
+
+
+def _attend_within(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, regions: Tensor | None) -> Tensor:
+    """Attention of ``(windows, heads, tokens, channels)``, within a window between tokens of the same region."""
+    mask = bias[None]
+    if regions is not None:
+        mask = mask.masked_fill(regions[:, None, :, None] != regions[:, None, None, :], -100.0)
+    return F.scaled_dot_product_attention(query, key, value, mask)
 
 
 class ConditionalSwinBlock(nn.Module):

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning_fabric.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from lvc.config.trainer import TrainerConfig
@@ -15,6 +16,11 @@ from lvc.errors import UserError
 
 BUCKET = 25 * 2**20
 """Bytes of gradients that are averaged in one exchange: few enough to copy, many enough to keep the wires busy."""
+
+
+def note_rank() -> None:
+    """Tell Lightning which process this is: it asked when it was loaded, which may have been in another one."""
+    rank_zero_only.rank = int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", 0)))
 
 
 def shape(options: TrainerConfig) -> tuple[int, int]:

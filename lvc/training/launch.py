@@ -3,8 +3,12 @@
 import logging
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 import time
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from lvc.config.run import RunConfig
@@ -25,6 +29,8 @@ def start(run: RunConfig, composed: dict[str, Any]) -> None:
         UserError: If the run cannot be done.
         SystemExit: If a process ended with an exit code of its own, which becomes this one's.
     """
+    if multiprocessing.current_process().name != "MainProcess":  # a worker of a sweep
+        end_with(os.getppid())
     from lvc.training.distributed import shape, started
     from lvc.training.run import train
 
@@ -52,7 +58,7 @@ def start(run: RunConfig, composed: dict[str, Any]) -> None:
         shutdown_timeout=PATIENCE,
     )
     try:
-        elastic_launch(settings, _process)(run, composed)
+        elastic_launch(settings, _process)(run, composed, os.getpid())
     except ChildFailedError as error:
         _, first = error.get_first_failure()
         sys.exit(first.exitcode if first.exitcode > 0 else 128 - first.exitcode)
@@ -60,13 +66,38 @@ def start(run: RunConfig, composed: dict[str, Any]) -> None:
         sys.exit(128 + stopped.sigval)
 
 
-def _process(run: RunConfig, composed: dict[str, Any]) -> None:
+@cache
+def end_with(other: int) -> None:
+    """Have SIGTERM end this process when another, which started it, is gone.
+
+    Whoever kills the command that was typed means all of it. Its processes would train on, unseen, and never end.
+
+    Args:
+        other: The other's process id.
+    """
+    threading.Thread(target=_end_with, args=(other,), daemon=True).start()
+
+
+def _end_with(other: int) -> None:
+    with suppress(ProcessLookupError):
+        while True:
+            os.kill(other, 0)
+            time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+    while (
+        signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+    ):  # a run saves and leaves; what waits for more work does not
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _process(run: RunConfig, composed: dict[str, Any], launcher: int) -> None:
     """One process's share of a run."""
+    end_with(launcher)
     from pytorch_lightning.utilities import rank_zero_only
 
     from lvc.training.run import train
 
-    rank_zero_only.rank = int(os.environ["RANK"])  # Lightning asked when it was loaded, which was before
     try:
         train(run, composed)
     except UserError as error:

@@ -18,7 +18,7 @@ from lvc.training.artifacts import log_export
 from lvc.training.atomic import full_disk_said, replacing
 from lvc.training.base import StageBase
 from lvc.training.batches import StageBatches, process_batch, stage_batches
-from lvc.training.distributed import placement, together
+from lvc.training.distributed import note_rank, placement, together
 from lvc.training.export import load_export, load_parts, load_starting_weights, read_export, save_export
 from lvc.training.histograms import Histograms
 from lvc.training.interrupt import Interrupt
@@ -47,6 +47,7 @@ def train(run: RunConfig, composed: dict[str, Any]) -> Path:
     Raises:
         UserError: If the plan cannot be run as it stands, or the folder holds another run.
     """
+    note_rank()
     folder = Path(run.dir)
     with console.quiet(), together(), full_disk_said(folder), alone(folder), Interrupt() as interrupt:
         return Run(run, composed, interrupt).train()

@@ -1,6 +1,7 @@
 """Validation: real rounding on whole clips, one rate-distortion point per stage's entry, end and in between."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -203,3 +204,12 @@ def gather(figures: dict[int, Any], world: int) -> list[Any]:
         torch.distributed.all_gather_object(parts, figures)
     merged = {index: f for part in parts for index, f in part.items()}
     return [merged[index] for index in sorted(merged)]
+
+
+def means_over_all(figures: dict[int, dict[str, float]], world: int) -> dict[str, float]:
+    """Mean of each figure over the samples of all processes that have it; ``figures`` are this process's, by number."""
+    found = defaultdict(list)
+    for one in gather(figures, world):
+        for key, value in one.items():
+            found[key].append(value)
+    return {key: sum(values) / len(values) for key, values in found.items()}

@@ -39,3 +39,9 @@ def test_bottleneck_block_halves_the_channels_between():
     block = ResBlock(8, bottleneck=True)
     assert block.conv1.out_channels == 4
     assert block(torch.zeros(1, 8, 3, 3)).shape == (1, 8, 3, 3)
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_a_block_at_a_quarter_of_the_positions_is_the_whole_one_there(row, column):
+    block, x = ResBlock(5, slope=0.2, start=False, end=True), torch.randn(2, 5, 6, 8)
+    assert torch.allclose(block.at_quarter(x, row, column), block(x)[..., row::2, column::2], atol=1e-6)

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from lvc.codec import Rate
 from lvc.config.compose import compose
 from lvc.config.contract import ConfigError
 from lvc.config.run import RunConfig, build_run
 from lvc.datasets.clips import SampledClips
 from lvc.datasets.loader import make_loader
+from lvc.entropy.streams import Estimate
 from lvc.training.module import StageModule
 from lvc.training.stages import freeze, learnable
 from tests.conftest import moving_clip, tiny_pmctf
@@ -103,6 +105,18 @@ def test_a_clip_is_coded_from_the_level_of_its_own_distance_at_a_quality_of_its_
     assert all(gap == distance for gap, distance, _ in seen)
     assert len({q for *_, q in seen[:8]}) > 1
     assert [structure.first_level(distance) for distance in (1, 2, 3, 4)] == [0, 1, 1, 2]
+
+
+def test_what_filters_leave_is_the_moved_frames_error_where_they_do_nothing():
+    codec, clip = tiny_pmctf(temporal_scale="orthonormal"), moving_clip(2, 64, 64)
+    for lifting in codec.temporal:
+        torch.nn.init.zeros_(lifting.predict_filter.last.weight)
+        torch.nn.init.zeros_(lifting.predict_filter.last.bias)
+    stream = Estimate(training=True, quantization="straight_through")
+    low, high = codec.structure.unroll(codec, clip, Rate(), stream, motion_only=True)
+    moved = (high.prediction - clip[:, 1]).square().mean()  # luma alone differs
+    assert high.distortions["filtered_prediction"].item() == pytest.approx(moved.item(), rel=1e-3)
+    assert not low.distortions
 
 
 def test_levels_of_distances_are_checked_against_the_levels_that_there_are():

@@ -141,9 +141,8 @@ def test_cheaper_searches_code_less(monkeypatch):
 @pytest.mark.parametrize(("model", "times_plain"), [("b_canf", 2.62), ("maskcrt_b", 2.91)])
 def test_an_exhaustive_search_takes_the_operations_of_the_papers_model(model, times_plain):
     """1.328 F + 4 K, with F of motion at full size, and K of all that follows it (OMRA, Sec. 4.5.3)."""
-    with torch.device("meta"):
-        codec = build_codec(build(ModelConfig, {"name": model, "intra": {"name": "intra_cheng2020", "channels": 8}}))
-    codec.eval()
+    codec = build_codec(build(ModelConfig, {"name": model, "intra": {"name": "intra_cheng2020", "channels": 8}}))
+    codec.eval().to("meta")
     frame, size = torch.zeros(1, 3, 512, 512, device="meta"), (512, 512)
     state = ({"frame": frame}, {"frame": frame})
 

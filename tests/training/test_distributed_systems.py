@@ -9,6 +9,7 @@ from lvc.config.compose import compose
 from lvc.config.run import build_run
 from lvc.models.build import build_codec
 from lvc.training import console
+from lvc.training.distributed import note_rank
 from lvc.training.interrupt import Interrupt
 from lvc.training.run import Run
 from tests.training.test_distributed import in_two_processes
@@ -32,6 +33,7 @@ PLANS = {
 
 def trained(composed, path):
     """This process's codec after all stages."""
+    note_rank()
     with console.quiet(), Interrupt() as interrupt:
         run = Run(build_run(composed), composed, interrupt)
         run.train()

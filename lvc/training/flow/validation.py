@@ -1,10 +1,8 @@
 """Validation of a flow network: end-point error on scenes, the warped frame's PSNR on clips."""
 
-from collections import defaultdict
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -18,7 +16,7 @@ from lvc.motion.warp import warp
 from lvc.structures.frame import pad
 from lvc.training.losses import psnr
 from lvc.training.report import log_metrics, log_pictures
-from lvc.training.validation import Validator, gather
+from lvc.training.validation import Validator, means_over_all
 
 BINS = (0.0, 1.0, 4.0, 16.0, 64.0)
 """Lengths of true flow in pixels at which the end-point error is told apart."""
@@ -78,11 +76,7 @@ class FlowValidator(Validator):
             if len(panels) < self.pictures:
                 panels.append(panel)
         module.train()
-        found = defaultdict(list)
-        for one in gather(figures, trainer.world_size):
-            for key, value in one.items():
-                found[key].append(value)
-        metrics = {key: float(np.mean(values)) for key, values in found.items()}
+        metrics = means_over_all(figures, trainer.world_size)
         log_metrics(trainer, module, metrics)
         log_pictures(trainer, module, panels)
         return metrics

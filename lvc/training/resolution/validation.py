@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lvc.training.report import log_metrics
 from lvc.training.resolution.module import ResolutionModule, cross_entropy, expected_excess
-from lvc.training.validation import Validator, gather
+from lvc.training.validation import Validator, means_over_all
 
 
 class ResolutionValidator(Validator):
@@ -20,11 +20,7 @@ class ResolutionValidator(Validator):
         module.codec.eval()
         figures = {index: measure(module, item["clip"].to(module.device), index) for index, item in self.items(trainer)}
         module.train()
-        found = defaultdict(list)
-        for one in gather(figures, trainer.world_size):
-            for key, value in one.items():
-                found[key].append(value)
-        metrics = {key: float(np.mean(values)) for key, values in found.items()}
+        metrics = means_over_all(figures, trainer.world_size)
         log_metrics(trainer, module, metrics)
         return metrics
 
