@@ -213,7 +213,7 @@ def test_runs_that_cannot_be_are_refused(tmp_path, codec, changes, said):
         ({}, (tiny_codec, tiny_config), "model.lmbda: .* does not say that of the MSE; give it"),
         (LOSS, None, "nowhere.safetensors: no such export"),
     ],
-    ids=str,
+    ids=["no lambda", "no file"],
 )
 def test_a_codec_that_cannot_be_learned_from_is_refused_before_the_first_step(tmp_path, provenance, make, said):
     path = tmp_path / "nowhere.safetensors"
