@@ -84,9 +84,8 @@ def _end_with(other: int) -> None:
             os.kill(other, 0)
             time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)
-    while (
-        signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
-    ):  # a run saves and leaves; what waits for more work does not
+    # a run saves and leaves, and what waits for more work does not
+    while signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)
 
