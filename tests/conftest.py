@@ -7,6 +7,8 @@ import pytest
 
 # before torch is loaded, and for every process that a test starts: small tensors are slower on more threads
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# tests name folders of runs as they are without it
+os.environ.pop("LVC_RUNS", None)
 
 import torch
 
