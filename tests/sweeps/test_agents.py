@@ -9,6 +9,12 @@ from lvc.config.groups import choices
 from lvc.config.run import build_run
 from lvc.sweeps.agents import sweep_config
 
+NEEDED = {
+    "pmctf_l": ["dataset.clip_frames=16"],  # its last stages train on 16 frames
+    "resolution_classifier": ["model.codec=codec.safetensors", "dataset.clip_frames=16"],
+}
+"""What a user has to say of some systems."""
+
 
 def started_with(definition, monkeypatch):
     """The first command of an agent, put together by wandb's own code."""
@@ -27,8 +33,7 @@ def started_with(definition, monkeypatch):
 @pytest.mark.parametrize("model", choices("model"))
 def test_every_system_has_a_sweep_that_its_agents_can_run(model, tmp_path, monkeypatch):
     path = tmp_path / "sweep.yaml"
-    long = ["dataset.clip_frames=16"] if model == "pmctf_l" else []  # its last stages train on 16 frames
-    assert main(["wandb-sweep", f"model={model}", *long, "--out", str(path)]) == 0
+    assert main(["wandb-sweep", f"model={model}", *NEEDED.get(model, []), "--out", str(path)]) == 0
     definition = yaml.safe_load(path.read_text())
     run = build_run(compose("train", started_with(definition, monkeypatch)))
     assert (run.model.name, run.loss.lmbda) == (model, run.loss.choices[0])
