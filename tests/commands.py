@@ -78,6 +78,8 @@ def _child(program: str, arguments: list[str], cwd: str, environment: dict[str, 
     for number, stream in ((1, "out"), (2, "err")):
         with open(f"{log}.{stream}", "wb") as file:
             os.dup2(file.fileno(), number)
+    # as at a terminal; what runs in the background of a shell ignores Ctrl-C, and so would all that it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(cwd)
     os.environ.update(environment)
     sys.argv = [program, *arguments]
