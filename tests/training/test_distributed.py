@@ -2,7 +2,9 @@ import csv
 import json
 import multiprocessing
 import os
+import random
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,9 +29,12 @@ pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="to
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port below those that systems hand out, so that nothing else is given it before it is used."""
+    for port in random.SystemRandom().sample(range(20000, 30000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def torchrun(rank, port):
