@@ -75,14 +75,18 @@ def test_operations_are_those_of_omras_table(full):
     assert multiply_accumulates(full, (256, 256))["encoder"] / 256**2 / 1e6 == pytest.approx(2.03, rel=0.03)
 
 
-@pytest.mark.parametrize("changes", [{}, {"frame": {**SWIN, **PLAIN}}, {"mask": False}], ids=str)
-def test_what_trains_and_what_is_decoded(changes):
+@pytest.mark.parametrize(
+    ("changes", "size"),
+    [({}, (100, 128)), ({"frame": {**SWIN, **PLAIN}}, (128, 128)), ({"mask": False}, (100, 130))],
+    ids=str,
+)
+def test_what_trains_and_what_is_decoded(changes, size):
     codec, other = tiny_codec(**changes), tiny_codec(**changes)
-    clip = moving_clip(4, 100, 128)
+    clip = moving_clip(4, *size)
     encoded = list(codec.encode(clip.unbind(1), Rate()))
-    decoded = list(other.decode((e.packet for e in encoded), (100, 128), Rate()))
+    decoded = list(other.decode((e.packet for e in encoded), size, Rate()))
     assert [e.packet.kind for e in encoded] == ["I", "I", "b", "P"]
-    assert len(decoded) == 4
+    assert [frame.shape[-2:] for frame in decoded] == [size] * 4
     assert all(torch.equal(decoded[e.packet.index], e.frame) for e in encoded)
     assert all(len(e.packet.payload) > 40 for e in encoded if e.packet.kind != "I")
 
