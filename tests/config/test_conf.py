@@ -70,7 +70,8 @@ def test_combinations_of_choices(model, size, schedule, loss, dataset):
     assert (run.model.name, run.model.size, run.size) == (model, size, size)
     assert (run.schedule.name, run.dataset.name) == (schedule, dataset)
     assert run.loss.lmbda in run.loss.choices
-    assert run.name == f"{model}-{size}-{run.loss.metric}-{run.loss.lmbda:g}"
+    rate = "" if hasattr(run.model, "USE") else f"-{run.loss.metric}-{run.loss.lmbda:g}"
+    assert run.name == f"{model}-{size}{rate}"
 
 
 @pytest.mark.parametrize(
