@@ -11,7 +11,7 @@ from lvc.config.contract import ConfigError
 from lvc.config.data import FolderConfig, SyntheticConfig, Vimeo90kConfig
 from lvc.config.groups import choices, conf_dir, offered
 from lvc.config.intra import INTRA_CODECS
-from lvc.config.run import LoggerConfig, RunConfig, TrainerConfig, build_run
+from lvc.config.run import LoggerConfig, RunConfig, TrainerConfig, build_run, stage_dataset
 from lvc.config.schedule import StageConfig
 
 INTRA = sorted(INTRA_CODECS)
@@ -65,8 +65,11 @@ def test_combinations_of_choices(model, size, schedule, loss, dataset):
     crop = (
         [f"schedule.all.crop={256 if model == 'maskcrt_b' else 192}"] if "short" in schedule and "ssim" in loss else []
     )
+    cached = (
+        ["~schedule.stages.clips.dataset.cache"] if (schedule, dataset) == ("flow_pretrain_cpu", "vimeo90k") else []
+    )
     choice = [f"model={model}", f"size={size}", f"schedule={schedule}", f"loss={loss}", f"dataset={dataset}"]
-    run = run_of(*choice, *crop, *(LONG[dataset] if model == "pmctf_l" else []))
+    run = run_of(*choice, *crop, *cached, *(LONG[dataset] if model == "pmctf_l" else []))
     assert (run.model.name, run.model.size, run.size) == (model, size, size)
     assert (run.schedule.name, run.dataset.name) == (schedule, dataset)
     assert run.loss.lmbda in run.loss.choices
@@ -258,6 +261,18 @@ def test_ssnvcs_ablations_are_all_rows_of_its_table():
     intra = ("intra_cheng2020", "intra_window_attention")
     table = {(i, t, u, u > 0) for i, t, u in itertools.product(intra, (0, 2), (0, 3))}
     assert rows == table | {("intra_window_attention", 2, 3, False)}
+
+
+@pytest.mark.parametrize("model", ["spynet", "pwc_net"])
+def test_a_flow_networks_clips_are_those_of_the_data_set_and_a_folders_beside_scenes(model, monkeypatch):
+    monkeypatch.setenv("LVC_DATA", "/clips")
+    mixture = ("dataset=mixture", "+dataset@dataset.sets.mine=folder")
+    for dataset in (("dataset=folder", "dataset.path=/mine"), ("dataset=vimeo90k",), mixture):
+        run = build_run(compose("train", [f"model={model}", *dataset]))
+        assert stage_dataset(run, "clips") == run.dataset
+        assert stage_dataset(run, run.schedule.running[0]).name == "synthetic"
+    run = build_run(compose("train", [f"model={model}", "dataset=synthetic"]))
+    assert stage_dataset(run, "clips") == FolderConfig(name="folder", path="/clips/train")
 
 
 @pytest.mark.parametrize(("model", "schedule"), [("intra_cheng2020", "single_stage"), ("ssnvc", "tcm_progressive")])
