@@ -147,10 +147,10 @@ def test_frame_types_change_what_is_coded_and_leave_nothing_behind():
 def test_references_are_sorted_by_their_distance_from_an_intra_frame():
     codec = tiny_codec()
     near, far = {"frame": torch.zeros(1, 3, 64, 64)}, {"frame": torch.ones(1, 3, 64, 64), "order": 2}
-    (first, _), order = codec._references((far, near))
-    assert first is near["frame"] and order == 1
-    unsorted = tiny_codec(sort_references=False)
-    assert unsorted._references((far, near))[0][0] is far["frame"]
+    with torch.no_grad():
+        coded = codec.code_frame("B", near["frame"], (far, near), Estimate(training=False), Rate(), (64, 64))
+    assert coded.reference is near["frame"] and coded.state["order"] == 1
+    assert tiny_codec(sort_references=False)._sorted((far, near))[0] is far
 
 
 def test_turned_flows_come_back_as_they_were():
