@@ -46,8 +46,8 @@ other=$!
 two_points 3141 2048 1626 1024 > $out/other_points.log 2>&1 || { cat $out/other_points.log; exit 1; }
 wait $other
 
-say "Encode a held-out clip and decode it again"
 if [ -d "$clips/test" ]; then
+    say "Encode a held-out clip and decode it again"
     run python -m lvc encode "$clips/test/foliage_416x240.mkv" $out/foliage.lvc --model "$(codec 512)" --frames 12
     run python -m lvc info $out/foliage.lvc
     run python -m lvc decode $out/foliage.lvc $out/foliage.mp4

@@ -7,10 +7,11 @@ from functools import cache
 import pytest
 
 from lvc.config.compose import compose
-from lvc.config.contract import ConfigError
+from lvc.config.contract import ConfigError, build
 from lvc.config.data import FolderConfig, SyntheticConfig, Vimeo90kConfig
 from lvc.config.groups import choices, conf_dir, offered
 from lvc.config.intra import INTRA_CODECS
+from lvc.config.model import MODELS, ModelConfig
 from lvc.config.run import LoggerConfig, RunConfig, TrainerConfig, build_run, stage_dataset
 from lvc.config.schedule import StageConfig
 
@@ -145,9 +146,8 @@ def test_yaml_and_contract_have_the_same_defaults():
     assert run.trainer == TrainerConfig()
     assert run.logger == LoggerConfig()
     assert run.dataset == FolderConfig(name="folder", path=run.dataset.path)
-    for model in list(SCHEDULES):
-        contract = run_with(model).model
-        assert contract == type(contract)(name=model)
+    for model, contract in MODELS.items():
+        assert build(ModelConfig, compose("train", [f"model={model}"])["model"], "model") == contract(name=model)
     base = compose("train", ["+stage@schedule.stages.more=base"])["schedule"]["stages"]["more"]
     said = {"train", "epochs", "loss"}
     assert StageConfig(train=("flow",), epochs=1, loss={}) == StageConfig(
