@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lvc.cli.summary import multiply_accumulates, parameters
+from lvc.cli.summary import model_config, multiply_accumulates, parameters
 from lvc.codec import Rate
 from lvc.config.contract import ConfigError, build
 from lvc.config.maskcrt_b import MaskCRTBConfig, SwinConfig
@@ -155,3 +155,17 @@ def test_impossible_widths_are_refused(options, message):
     with pytest.raises(ConfigError) as error:
         build(SwinConfig, options, "frame")
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("size", ["tiny", "full"])
+def test_an_untrained_codec_carries_motion(size):
+    """As far as its cells of 16 pixels can tell motion, and away from the borders."""
+    torch.manual_seed(0)
+    codec = build_codec(model_config("maskcrt_b", [f"size={size}"])).eval()
+    y, x = torch.meshgrid(torch.linspace(-6, 6, 128), torch.linspace(3, 9, 128), indexing="ij")
+    flows = torch.stack([x, y, -x, y / 2])[None]
+    with torch.no_grad():
+        stream = Estimate(training=False)
+        decoded = codec.motion.code(flows, torch.zeros_like(flows), one_hot(0, 2, flows), stream).signal
+    error = (decoded - flows)[..., 16:-16, 16:-16].abs().mean()
+    assert error < 0.1 * flows.abs().mean()
