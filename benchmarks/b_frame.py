@@ -16,7 +16,7 @@ from lvc.layers.layout import to_channels_last
 
 def timed_parts(codec: torch.nn.Module, seconds: dict[str, list[float]]) -> None:
     """Let the codec's parts add the CPU seconds of each call to ``seconds``."""
-    parts = ("estimate", "predict", "synthesis.forward", "motion.code", "frame.code", "mask.forward")
+    parts = ("estimate", "predict", "compensate", "motion.code", "frame.code", "mask.forward")
     for path in parts:
         *owner, name = path.split(".")
         owner = getattr(codec, owner[0], None) if owner else codec

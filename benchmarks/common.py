@@ -15,6 +15,7 @@ import torch
 from lvc.config.contract import build
 from lvc.config.model import MODELS, ModelConfig
 from lvc.config.parts import HierarchicalBConfig, LowDelayConfig, MCTFConfig
+from lvc.startup import keep_freed_memory
 
 RUN = [
     *(
@@ -37,6 +38,7 @@ RUN = [
 
 def arguments(description: str, repeats: int | None = 5, model: bool = False) -> argparse.ArgumentParser:
     """Arguments every benchmark takes, and how often it repeats and which P-frame codec it builds, if it does."""
+    keep_freed_memory()  # as every command does
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     if model:
         parser.add_argument("--model", choices=p_frame_codecs(), default="dcvc_tcm", help="full-size codec to build")

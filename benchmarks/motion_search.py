@@ -26,6 +26,7 @@ from lvc.config.model import ModelConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.datasets.frames import to_tensor
 from lvc.datasets.video import VideoReader
+from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.motion.resolution import MotionScale
 from lvc.structures.frame import read_frame, write_frame
@@ -43,9 +44,9 @@ def picture(size: int) -> Tensor:
 
 
 def full_size(model: str, **changes: object) -> torch.nn.Module:
-    """A full-size model with fresh weights, the same each time."""
+    """A full-size model with fresh weights, the same each time, in the order in which exports are loaded."""
     torch.manual_seed(0)
-    return build_codec(build(ModelConfig, {"name": model, **changes})).eval()
+    return to_channels_last(build_codec(build(ModelConfig, {"name": model, **changes})).eval())
 
 
 @torch.inference_mode()

@@ -12,13 +12,17 @@ say() { printf '\n\033[1m[%3d s] %s\033[0m\n' $((SECONDS - started)) "$*"; }
 run() { printf '$ %s\n' "$*"; "$@"; }
 
 clips=${LVC_DATA:-../shared/data}
-if [ -d "$clips/train" ] && [ -d "$clips/test" ]; then
+held_out=()
+if [ -d "$clips/train" ] && [ -d "$clips/val" ] && [ -d "$clips/test" ]; then
     say "Real clips from $clips"
+    pattern='*_416x240*'  # small ones, where there are such
+    compgen -G "$clips/test/$pattern" > /dev/null || pattern='*'
+    held_out=("$clips/test/"$pattern)
     train=(dataset=folder "dataset.path=$clips/train" dataset.cache=true
            validation=folder "validation.path=$clips/val" trainer.validation_clips=3)
-    test=(dataset=folder "dataset.path=$clips/test" 'dataset.pattern=*_416x240*')
+    test=(dataset=folder "dataset.path=$clips/test" "dataset.pattern='$pattern'")
 else
-    say "No real clips (LVC_DATA is not set and ../shared/data is not there): synthetic scenes"
+    say "Synthetic scenes: $clips has no folders train, val and test; LVC_DATA=FOLDER names another"
     train=(dataset=synthetic dataset.clips=400)
     test=(dataset=synthetic dataset.first=100000 dataset.clips=2 dataset.clip_frames=12)
 fi
@@ -46,11 +50,11 @@ other=$!
 two_points 3141 2048 1626 1024 > $out/other_points.log 2>&1 || { cat $out/other_points.log; exit 1; }
 wait $other
 
-say "Encode a held-out clip and decode it again"
-if [ -d "$clips/test" ]; then
-    run python -m lvc encode "$clips/test/foliage_416x240.mkv" $out/foliage.lvc --model "$(codec 512)" --frames 12
-    run python -m lvc info $out/foliage.lvc
-    run python -m lvc decode $out/foliage.lvc $out/foliage.mp4
+if [ ${#held_out[@]} -gt 0 ]; then
+    say "Encode a held-out clip and decode it again"
+    run python -m lvc encode "${held_out[${#held_out[@]} - 1]}" $out/clip.lvc --model "$(codec 512)" --frames 12
+    run python -m lvc info $out/clip.lvc
+    run python -m lvc decode $out/clip.lvc $out/clip.mp4
 fi
 
 say "Measure everything on bitstreams, beside x264 and x265"

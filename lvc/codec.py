@@ -140,9 +140,6 @@ class VideoCodec(nn.Module, ABC):
     spatial_levels: int = 0
     """Times that the decoded picture can be halved by leaving out the last layers of every packet."""
 
-    channels_last: bool = False
-    """Whether weights are in channels-last order for coding, which wide convolutions on a CPU are faster with."""
-
     structure: "LowDelay | HierarchicalB"
 
     motion_variants: tuple[str, ...] = ()
@@ -186,6 +183,10 @@ class VideoCodec(nn.Module, ABC):
             size: ``(H, W)`` of ``frame``, known to a decoder too.
             motion_only: Stop after motion: the prediction stands for the frame (stages that train motion alone).
         """
+
+    def prepared(self, state: Any) -> Any:
+        """The state of references, with what coding one frame in several ways need not find out each time."""
+        return state
 
     def trains(self, kind: str) -> bool:
         """Whether coding a frame of this kind uses anything that is being trained."""

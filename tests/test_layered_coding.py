@@ -95,12 +95,6 @@ def test_frames_of_any_size_decode_at_every_level(mctf_export, tmp_path, height,
     assert [tuple(frame.shape[2:]) for frame in smaller] == [(-(-height // 16), -(-width // 16))] * 3
 
 
-def test_wavelet_codecs_are_loaded_in_the_order_in_which_wide_convolutions_are_faster(export, mctf_export):
-    for path in (export, mctf_export):
-        layers = [m for m in load_export(path).codec.modules() if isinstance(m, torch.nn.Conv2d)]
-        assert all(layer.weight.is_contiguous(memory_format=torch.channels_last) for layer in layers)
-
-
 @pytest.mark.parametrize("q", [-1, 20.5, float("nan")])
 def test_a_quality_that_a_group_codec_does_not_have_is_refused(mctf_export, tmp_path, q):
     with pytest.raises(UserError, match=rf"q {q:g}: pmctf_l has qualities 0 to 20"):

@@ -25,6 +25,7 @@ from lvc.config.complaint import complaint
 from lvc.config.contract import ConfigError
 from lvc.config.groups import choices, conf_dir
 from lvc.config.help import help_page
+from lvc.config.model import MODELS
 from lvc.errors import UserError
 
 
@@ -132,16 +133,17 @@ def _check(args: Any, config_name: str, build: Callable[[dict[str, Any]], Any]) 
         several = args.multirun or settings.mode == RunMode.MULTIRUN
         if several:
             multirun.check_plugins(settings)
-        runs = []
-        for member in multirun.members(settings, parsed, _parse) if several else [_only(parsed)]:
-            runs.append(_plain(_compose(name, member)))
+        members = list(multirun.members(settings, parsed, _parse)) if several else [_only(parsed)]
+        names = []
+        for member in members:
+            data = _plain(_compose(name, member))
+            names.append(str(data.get("name", "")))
             if not (args.cfg or args.info):
-                build(runs[-1])
+                build(data)
         group = None
         if several:
-            keys = multirun.swept_keys(settings, parsed, _parse)
-            group = multirun.group_name([str(data.get("name", "")) for data in runs], keys)
-            multirun.name_by_swept_values(settings, parsed)
+            group = multirun.group_name(names, multirun.swept_keys(settings, parsed, _parse))
+            multirun.name_by_swept_values(settings, parsed, list(zip(names, members, strict=True)))
         folder = settings.sweep.dir if several else settings.run.dir
         if settings.output_subdir and not (args.cfg or args.info):
             _make_folder(folder)
@@ -212,6 +214,11 @@ def _share(groups: list[int], channels: Any) -> Any:
     return [group * channels // sum(groups) for group in groups]
 
 
+def _rate_point(model: Any, metric: Any, lmbda: Any) -> str:
+    """What a run's name says of its rate: ``-mse-1024`` of a codec, nothing of what codes nothing."""
+    return "" if hasattr(MODELS.get(model), "USE") else f"-{metric}-{lmbda}"
+
+
 def _ablations(model: str, twice: Sequence[str] = ()) -> str:
     """A system's own experiment and those in its folder of ablations, but for rows that are there twice."""
     rows = [name for name in choices("experiment") if name.startswith(f"{model}_ablation/")]
@@ -222,6 +229,7 @@ def _ablations(model: str, twice: Sequence[str] = ()) -> str:
 
 
 OmegaConf.register_new_resolver("share", _share, replace=True)
+OmegaConf.register_new_resolver("rate_point", _rate_point, replace=True)
 OmegaConf.register_new_resolver("ablations", _ablations, replace=True)
 OmegaConf.register_new_resolver("nearest", _nearest, replace=True)
 OmegaConf.register_new_resolver("join", lambda values: ",".join(map(str, values)), replace=True)

@@ -129,11 +129,16 @@ def _axes(settings: DictConfig, parsed: list[Override], parse: Parse) -> dict[st
     return axes
 
 
-def name_by_swept_values(settings: DictConfig, parsed: list[Override]) -> None:
-    """Let the folders of a multirun's members tell only what differs between them."""
+def name_by_swept_values(
+    settings: DictConfig, parsed: list[Override], members: Sequence[tuple[str, list[str]]]
+) -> None:
+    """Let the folders of a multirun's members, given by name and overrides, tell only what differs between them."""
     same = [o.key_or_group for o in parsed if not o.is_sweep_override()]
     named = settings.job.config.override_dirname.exclude_keys  # what the default name says already
-    keys = same if {"dir", "name"} & set(same) else [*named, *same]
+    apart = {(name, *(o for o in overrides if o.partition("=")[0] not in named)) for name, overrides in members}
+    # a flow network's name, say, does not tell its lambda
+    says_all = len(apart) == len(members) and not {"dir", "name"} & set(same)
+    keys = [*named, *same] if says_all else same
     listed = ",".join(f"'{key}'" for key in keys)
     # beside the user's own overrides: argparse takes positional arguments in one place only
     typed = [o.input_line for o in parsed if o.input_line in sys.argv]

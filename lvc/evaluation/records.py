@@ -187,6 +187,24 @@ def check_comparable(records: Iterable[Record]) -> None:
         _same(other, record, "source", other.key.source, record.key.source)
 
 
+def each_once(records: Iterable[Record]) -> list[Record]:
+    """Comparable records without those that are there already, as an anchor's are that two evaluations measured.
+
+    Raises:
+        UserError: Naming a point of a curve that two unlike codecs would share.
+    """
+    found: dict[tuple[str, str, str], Record] = {}
+    for record in records:
+        other = found.setdefault((record.codec, record.point, record.sequence), record)
+        left, right = _plain(other.key.system), _plain(record.key.system)
+        if different := [name for name in {**left, **right} if left.get(name) != right.get(name)]:
+            raise UserError(
+                f"records: two codecs would be {record.codec} {record.point} on {record.sequence}, and differ in "
+                f"{different[0]}; leave one of them out, or name an export's curve with labels"
+            )
+    return list(found.values())
+
+
 def _same(one: Record, other: Record, what: str, left: dict[str, Any], right: dict[str, Any]) -> None:
     left, right = _plain(left), _plain(right)
     different = [name for name in {**left, **right} if left.get(name) != right.get(name)]

@@ -12,7 +12,7 @@ from lvc.evaluation.environment import environment
 from lvc.evaluation.frames import as_columns, write_frames_csv
 from lvc.evaluation.measure import Measurement
 from lvc.evaluation.metrics import bits_per_pixel
-from lvc.evaluation.records import Key, Record, RecordStore, check_comparable, load_records, write_csv
+from lvc.evaluation.records import Key, Record, RecordStore, check_comparable, each_once, load_records, write_csv
 from lvc.evaluation.results import Results, write_results
 from lvc.evaluation.sequences import Source, check, open_sequences
 from lvc.evaluation.systems import System, find_systems
@@ -47,6 +47,7 @@ def evaluate(config: EvaluateConfig, say: Callable[[str], None] = print) -> Path
     sources = [check(sequence, config.protocol) for sequence in open_sequences(config.dataset)]
     records = _measure_all(config, systems, sources, store, say) + earlier
     check_comparable(records)
+    records = each_once(records)
     report = _write(config, records, output)
     say(report.table())
     say(f"report: {report.path}")

@@ -32,7 +32,7 @@ class RelativeBias(nn.Module):
         """``(heads, 2 window^2, 2 window^2)``, the signal's tokens first."""
         blocks = self.tables[:, self.index]
         rows = [torch.cat([blocks[i], blocks[i + 1]], 1) for i in (0, 2)]
-        return torch.cat(rows).permute(2, 0, 1)
+        return torch.cat(rows).permute(2, 0, 1).contiguous()
 
 
 class ConditionalAttention(Adapts):
@@ -55,33 +55,48 @@ class ConditionalAttention(Adapts):
     def forward(self, both: Tensor, frame_type: Tensor) -> Tensor:
         """``(2B, H, W, C)``, signals first, then conditions; returns the same shape."""
         height, width = both.shape[1:3]
-        shift = self.shift if min(height, width) > self.window else 0
-        tokens = self._windows(both.roll((-shift, -shift), (1, 2)))
-        query, key, value = self.qkv(tokens).chunk(3, 2)
-        scale, offset = self.scale_and_offset(frame_type)
-        value = value * scale + offset
-        heads = [t.unflatten(2, (self.heads, -1)).transpose(1, 2) for t in (query, key, value)]
-        out = self._attend(*heads, self._regions(height, width, shift, both.device))
-        out = self.project(out.transpose(1, 2).flatten(2).to(tokens.dtype))
-        return self._join(out, both.shape).roll((shift, shift), (1, 2))
+        if not self.shift or min(height, width) <= self.window:
+            return self._within(both, frame_type)
+        shift, last = self.shift, -self.window
+        both, regions = both.roll((-shift, -shift), (1, 2)), self._regions(height, width, both.device)
+        # what was not side by side before the shift is in the last windows only: all others need no mask
+        bottom = self._within(both[:, last:], frame_type, regions[last:])
+        right = self._within(both[:, :last, last:], frame_type, regions[:last, last:])
+        inner = self._within(both[:, :last, :last], frame_type)
+        return torch.cat([torch.cat([inner, right], 2), bottom], 1).roll((shift, shift), (1, 2))
 
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor, regions: Tensor | None) -> Tensor:
+    def _within(self, both: Tensor, frame_type: Tensor, regions: Tensor | None = None) -> Tensor:
+        """Attention within windows as they are, between pixels of the same one of the ``(H, W)`` regions."""
+        tokens = self._windows(both)
+        scale, offset = self.scale_and_offset(frame_type)
+        # the frame type in the layer's own parameters: no pass over the values
+        one, none = torch.ones_like(scale).repeat(1, 2), torch.zeros_like(offset).repeat(1, 2)
+        scale, offset = torch.cat([one, scale], 1)[0], torch.cat([none, offset], 1)[0]
+        tokens = F.linear(tokens, self.qkv.weight * scale[:, None], self.qkv.bias * scale + offset)
+        heads = [t.unflatten(2, (self.heads, -1)).transpose(1, 2) for t in tokens.chunk(3, 2)]
+        labels = None
+        if regions is not None:
+            labels = self._windows(regions.expand(2, -1, -1)[..., None])[..., 0]
+        out = self._attend(*heads, labels).transpose(1, 2).flatten(2)
+        return self._join(self.project(out.to(tokens.dtype)), both.shape)
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor, labels: Tensor | None) -> Tensor:
         bias, out = self.bias().to(query.dtype), []
         for start in range(0, len(query), AT_ONCE):
             args = [tensor[start : start + AT_ONCE] for tensor in (query, key, value)]
             at = torch.arange(start, start + len(args[0]), device=query.device)
-            args += [bias, None if regions is None else regions[at % len(regions)]]
+            args += [bias, None if labels is None else labels[at % len(labels)]]
             if torch.is_grad_enabled():  # scores are larger than all else: computed anew for the gradient
                 out.append(checkpoint(_attend_within, *args, use_reentrant=False, preserve_rng_state=False))
             else:
                 out.append(_attend_within(*args))
-        return torch.cat(out)
+        return torch.cat(out) if len(out) > 1 else out[0]
 
     def _windows(self, both: Tensor) -> Tensor:
         """``(B * windows, 2 window^2, C)``: the tokens of each window, the signal's first."""
         w = self.window
         two, height, width, channels = both.shape
-        split = both.view(2, two // 2, height // w, w, width // w, w, channels)
+        split = both.reshape(2, two // 2, height // w, w, width // w, w, channels)
         return split.permute(1, 2, 4, 0, 3, 5, 6).reshape(-1, 2 * w * w, channels)
 
     def _join(self, tokens: Tensor, shape: torch.Size) -> Tensor:
@@ -90,26 +105,24 @@ class ConditionalAttention(Adapts):
         split = tokens.view(two // 2, height // w, width // w, 2, w, w, channels)
         return split.permute(3, 0, 1, 4, 2, 5, 6).reshape(shape)
 
-    def _regions(self, height: int, width: int, shift: int, device: torch.device) -> Tensor | None:
-        """``(windows, 2 window^2)`` labels of what was side by side before the shift, ``None`` without one."""
-        if not shift:
-            return None
-        w = self.window
+    def _regions(self, height: int, width: int, device: torch.device) -> Tensor:
+        """``(height, width)`` labels of what was side by side before the shift."""
         rows, columns = (
             torch.bucketize(
-                torch.arange(side, device=device), torch.tensor([side - w, side - shift], device=device), right=True
+                torch.arange(side, device=device),
+                torch.tensor([side - self.window, side - self.shift], device=device),
+                right=True,
             )
             for side in (height, width)
         )
-        labels = (3 * rows[:, None] + columns).view(height // w, w, width // w, w).transpose(1, 2)
-        return labels.reshape(-1, w * w).repeat(1, 2)
+        return 3 * rows[:, None] + columns
 
 
-def _attend_within(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, regions: Tensor | None) -> Tensor:
-    """Attention of ``(windows, heads, tokens, channels)``, within a window between tokens of the same region."""
+def _attend_within(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, labels: Tensor | None) -> Tensor:
+    """Attention of ``(windows, heads, tokens, channels)``, within a window between tokens of the same label."""
     mask = bias[None]
-    if regions is not None:
-        mask = mask.masked_fill(regions[:, None, :, None] != regions[:, None, None, :], -100.0)
+    if labels is not None:
+        mask = mask.masked_fill(labels[:, None, :, None] != labels[:, None, None, :], -100.0)
     return F.scaled_dot_product_attention(query, key, value, mask)
 
 

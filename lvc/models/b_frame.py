@@ -5,6 +5,7 @@ estimated, predicted and coded by :meth:`BFrameCodec.code_motion` at the resolut
 keeps nothing, so it may be tried at several.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -125,11 +126,14 @@ class BFrameCodec(VideoCodec):
         """See :meth:`lvc.codec.VideoCodec.code_frame`; motion is that of pictures at ``scale``."""
         if kind == "I":
             return self.intra.code_frame(kind, frame, None, stream, rate, size)
-        references, order = self._references(state)
+        state = self._sorted(state)
+        references = tuple(one["frame"] for one in state)
+        order = min(one.get("order", 0) for one in state) + 1
         small = tuple(scale.reduce(reference) for reference in references)
         seen = None if stream.reads else scale.reduce(frame)
         flows, bits, distortions = self.code_motion(kind, seen, small, stream, scale)
-        flows, prediction = self.compensate(references, flows, scale)
+        known = [one.get("features") for one in state]
+        flows, prediction = self.compensate(references, flows, scale, known)
         if torch.is_grad_enabled():  # stages may weigh it
             distortions["decoded_motion"] = _warping_error(frame, references, flows)
         decoded = prediction
@@ -143,13 +147,27 @@ class BFrameCodec(VideoCodec):
         state = {"frame": handed_on, "order": order}
         return FrameCoding(kind, decoded, bits, prediction, flows[0], state, distortions, reference=references[0])
 
-    def compensate(self, references: Pair, flows: Pair, scale: MotionScale) -> tuple[Pair, Tensor]:
-        """Flows as :meth:`code_motion` gives them to flows at full size, and the prediction."""
+    def prepared(self, state: tuple[dict[str, Any], dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """See :meth:`lvc.codec.VideoCodec.prepared`: with what synthesis sees of the references, motion aside."""
+        return tuple({**one, "features": self.synthesis.features(one["frame"])} for one in state)
+
+    def compensate(
+        self, references: Pair, flows: Pair, scale: MotionScale, known: Sequence[list[Tensor] | None] = (None, None)
+    ) -> tuple[Pair, Tensor]:
+        """Flows as :meth:`code_motion` gives them to flows at full size, and the prediction.
+
+        Args:
+            references: Reference frames.
+            flows: Decoded flows to them.
+            scale: Where motion was coded and is compensated.
+            known: Features of the references, where :meth:`prepared` has them.
+        """
         size = references[0].shape[-2:]
         large = tuple(scale.decoded(flow, size) for flow in flows)
         if not scale.compensates_small:
-            return large, self.synthesis(references, large)
-        small = [scale.reduce(reference, self.synthesis_stride) for reference in references]
+            seen = [features or self.synthesis.features(r) for features, r in zip(known, references, strict=True)]
+            return large, self.synthesis(seen, large)
+        small = [self.synthesis.features(scale.reduce(reference, self.synthesis_stride)) for reference in references]
         prediction = self.synthesis(small, [pad(flow, self.synthesis_stride) for flow in flows])
         return large, scale.enlarge(prediction, size)
 
@@ -157,7 +175,7 @@ class BFrameCodec(VideoCodec):
         self, kind: str, frame: Tensor, state: tuple[dict[str, Any], dict[str, Any]], scale: MotionScale
     ) -> Tensor:
         """Mean of both references as motion estimated at ``scale``, and not coded, warps them: ``(B, 3, H, W)``."""
-        references, _ = self._references(state)
+        references = [one["frame"] for one in self._sorted(state)]
         small = [scale.reduce(picture, self.motion_stride) for picture in (frame, *references)]
         flows = self.estimate(kind, small[0], (small[1], small[2]))
         large = [scale.enlarge_flow(flow, frame.shape[-2:]) for flow in flows]
@@ -235,13 +253,12 @@ class BFrameCodec(VideoCodec):
     def _normalised(self, frame: Tensor) -> Tensor:
         return (frame - self.mean) / self.deviation if self.normalise else frame
 
-    def _references(self, state: tuple[dict[str, Any], dict[str, Any]]) -> tuple[Pair, int]:
-        """Reference frames, first and second, and how many predictions the new frame is away from an intra frame."""
+    def _sorted(self, state: tuple[dict[str, Any], dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Both references, the one that is fewer predictions away from an intra frame first."""
         past, future = state
-        orders = past.get("order", 0), future.get("order", 0)
-        if self.sort_references and orders[0] > orders[1]:
-            past, future = future, past
-        return (past["frame"], future["frame"]), min(orders) + 1
+        if self.sort_references and past.get("order", 0) > future.get("order", 0):
+            return future, past
+        return past, future
 
     def _frame_type(self, kind: str) -> Tensor:
         return one_hot(self.frame_types[kind], max(self.frame_types.values()) + 1, self.mean)

@@ -20,6 +20,9 @@ from lvc.layers.hyper import scales_and_means
 from lvc.layers.swin import ConditionalStage
 from lvc.models.b_frame import SignalCoding
 
+_STEPS = 2.0
+"""Quantisation steps to a pixel of motion, in an untrained codec."""
+
 
 class ConditionalSwin(nn.Module):
     """Codes a signal given a condition, for a frame type.
@@ -41,15 +44,17 @@ class ConditionalSwin(nn.Module):
             list(zip(config.kernels, config.strides, strict=True)),
         )
         widths = list(pairwise((signal, *config.widths)))
+        down = [conv(i, o, k, s) for (i, o), (k, s) in zip(widths, shapes, strict=True)]
+        up = [deconv(o, i, k, s) for (i, o), (k, s) in zip(widths, shapes, strict=True)]
+        passes_on = all(k == s + 1 for k, s in shapes)
+        if passes_on:
+            _start_by_passing_on(down, up, signal)
+        else:
+            up[0].weight.data.mul_(0.1)  # what is added to a condition starts small
         self.pyramid = nn.ModuleList(
             nn.Sequential(conv(i, o, k, s), nn.LeakyReLU(0.1)) for (i, o), (k, s) in zip(widths, shapes, strict=True)
         )
-        self.down = nn.ModuleList(
-            Chain(adapted(conv(i, o, k, s), types)) for (i, o), (k, s) in zip(widths, shapes, strict=True)
-        )
-        self.up = nn.ModuleList(
-            Chain(adapted(deconv(o, i, k, s), types)) for (i, o), (k, s) in zip(widths, shapes, strict=True)
-        )
+        self.down, self.up = (nn.ModuleList(Chain(adapted(layer, types)) for layer in way) for way in (down, up))
         depths = zip(config.widths, config.depths, strict=True)
         stages = [(width, depth, config.heads, config.window, types) for width, depth in depths]
         self.encoder, self.decoder = (nn.ModuleList(ConditionalStage(*stage) for stage in stages) for _ in range(2))
@@ -67,9 +72,10 @@ class ConditionalSwin(nn.Module):
         self.temporal_prior = Analysis(signal, config.prior_channels, 2 * latent, 3, types)
         self.fusion = PriorFusion(4 * latent, config.fusion_channels, 2 * latent, types)
         self.context = FourStepContext(latent, law) if config.context else None
-        with torch.no_grad():  # what is added to a condition starts small, and with scales that latents fit into
-            self.up[0][0].weight.mul_(0.1)
-            self.fusion[-1].layer.bias[:latent] += 1
+        with torch.no_grad():
+            self.fusion[-1].layer.bias[:latent] += 1  # scales that latents fit into
+            for stage in (*self.encoder, *self.decoder) if passes_on else ():
+                stage.merge[0].layer.weight.mul_(0.1)
 
     def code(self, x: Tensor | None, condition: Tensor, frame_type: Tensor, stream: SymbolStream) -> SignalCoding:
         """Code ``(B, C, H, W)``, or read it where ``x`` is ``None``; sides are multiples of 16 windows.
@@ -124,3 +130,26 @@ class ConditionalSwin(nn.Module):
         """Latents by stream name: channels and downsampling."""
         latent = self.fusion[-1].layer.out_channels // 2
         return {self.name: (latent, 16), f"{self.name}_hyper": (self.hyper_prior.channels, 64)}
+
+
+@torch.no_grad()
+def _start_by_passing_on(down: list[nn.Conv2d], up: list[nn.ConvTranspose2d], channels: int) -> None:
+    """Let untrained transforms begin by carrying the mean of a signal over the latent's cells.
+
+    Flow is coded for what it predicts, and a network that decodes some flow from chance learns nothing from that for
+    very long. Kernels are one wider than strides: their borders are shared between neighbouring cells.
+
+    Args:
+        down: Strided convolutions, the signal's first.
+        up: Those of the way back, the signal's first.
+        channels: Channels that are carried, the first of every layer.
+    """
+    for number, (one, other) in enumerate(zip(down, up, strict=True)):
+        along = torch.ones(one.kernel_size[0])
+        along[[0, -1]] = 0.5
+        kernel, gain = torch.outer(along, along), _STEPS if number == 0 else 1.0
+        one.weight[:channels] *= 0.1
+        other.weight[:, :channels] *= 0.1
+        for channel in range(channels):
+            one.weight[channel, channel] += gain * kernel / one.stride[0] ** 2
+            other.weight[channel, channel] += kernel / gain

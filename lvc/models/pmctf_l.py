@@ -50,7 +50,6 @@ class PMCTFL(VideoCodec):
     """
 
     stride = 64
-    channels_last = True
 
     def __init__(self, config: PMCTFLConfig):
         super().__init__()

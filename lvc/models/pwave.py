@@ -41,7 +41,6 @@ class PWave(VideoCodec):
     """
 
     stride = 64
-    channels_last = True
     kind_parts: ClassVar = {"I": ("intra",)}
     kind_streams: ClassVar = {"I": ("ll", "lh", "hl", "hh")}
 

@@ -44,13 +44,18 @@ class FrameSynthesis(nn.Module):
         for channel in range(3):
             first.weight[channel, [channel, channel + 3], 1, 1] = 0.5
 
-    def forward(self, references: Sequence[Tensor], flows: Sequence[Tensor]) -> Tensor:
-        """Two ``(B, 3, H, W)`` references and flows to them to the frame between, ``(B, 3, H, W)``."""
-        warped = [[warp(r, f)] for r, f in zip(references, flows, strict=True)]
-        for features, reference, flow in zip(warped, references, flows, strict=True):
-            for level, block in enumerate(self.backbone):
-                reference = block(reference)
-                scaled = flow if not level else F.interpolate(flow, scale_factor=0.5**level, mode="bilinear") / 2**level
-                features.append(warp(reference, scaled))
+    def features(self, reference: Tensor) -> list[Tensor]:
+        """A ``(B, 3, H, W)`` reference, and its features at full size, half of it and a quarter."""
+        found = [reference]
+        for block in self.backbone:
+            found.append(block(found[-1]))
+        return found
+
+    def forward(self, references: Sequence[list[Tensor]], flows: Sequence[Tensor]) -> Tensor:
+        """Two references as :meth:`features` gives them, and flows to them, to the frame between, ``(B, 3, H, W)``."""
+        warped = []
+        for (picture, *features), flow in zip(references, flows, strict=True):
+            half, quarter = (F.interpolate(flow, scale_factor=1 / n, mode="bilinear") / n for n in (2, 4))
+            warped.append([warp(x, f) for x, f in zip((picture, *features), (flow, flow, half, quarter), strict=True)])
         picture, *features = (torch.cat(both, 1) for both in zip(*warped, strict=True))
         return self.grid(picture, features).float()

@@ -97,6 +97,8 @@ class MotionResolution:
         scales = [replace(self.scale, factor=factor) for factor in self._allowed(size, distance)]
         if self.config.narrows and len(scales) > self.config.candidates:
             scales = self._likeliest(codec, kind, frame, state, size, scales)
+        if len(scales) > 1:
+            state = codec.prepared(state)
         best, tried = None, {}
         for trial in self._trials(codec, kind, frame, state, rate, size, scales):
             best = trial if best is None or trial.cost < best.cost else best

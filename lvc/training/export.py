@@ -127,9 +127,7 @@ def load_export(path: Path | str, device: str = "cpu", codec_only: bool = True) 
         codec.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"{path}: weights do not fit its model '{config.name}' ({_first_line(error)})") from None
-    _move(codec.eval().requires_grad_(False), device)
-    if getattr(codec, "channels_last", False):
-        to_channels_last(codec)
+    _move(to_channels_last(codec.eval().requires_grad_(False)), device)
     for name, model in _entropy_models(codec):
         model.tables = CodingTables.from_tensors(
             {k: tensors[f"tables.{name}.{k}"] for k in ("counts", "sizes", "lows")}

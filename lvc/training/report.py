@@ -56,7 +56,7 @@ def log_pictures(trainer: pl.Trainer, module: pl.LightningModule, panels: list[T
         arrays = [p.permute(1, 2, 0).numpy() for p in panels]
         if isinstance(logger, WandbLogger):
             captions = [f"{module.name} {module.step}, clip {i}" for i in range(len(arrays))]
-            images = [Image.fromarray(a) for a in arrays]
+            images = [Image.fromarray(a) for a in of_one_size(arrays)]
             logger.log_image("val/pictures", images, caption=captions, step=module.step)
         for index, array in enumerate(arrays):
             if isinstance(logger, TensorBoardLogger):
@@ -65,6 +65,12 @@ def log_pictures(trainer: pl.Trainer, module: pl.LightningModule, panels: list[T
                 folder = logger.folder / "pictures"
                 folder.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(array).save(folder / f"{module.step:09d}_{module.name}_{index}.png")
+
+
+def of_one_size(arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """``(h, w, 3)`` pictures with black below and to the right: wandb shows all in the size of the first."""
+    height, width = (max(a.shape[axis] for a in arrays) for axis in (0, 1))
+    return [np.pad(a, ((0, height - a.shape[0]), (0, width - a.shape[1]), (0, 0))) for a in arrays]
 
 
 def log_videos(trainer: pl.Trainer, module: pl.LightningModule, videos: list[Tensor]) -> None:

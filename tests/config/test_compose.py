@@ -104,6 +104,8 @@ def test_members_of_a_sweep_have_folders_of_their_own(tmp_path):
     result = call("-m", "model.contexts=1,2", "size=tiny", cwd=tmp_path, script=APP)
     name = "dcvc_tcm-tiny-mse-1024"
     assert [row[1] for row in ran(result)] == [f"runs/{name}/model.contexts={n}" for n in (1, 2)]
+    result = call("-m", "model=spynet", "loss.lmbda=256,512", cwd=tmp_path, script=APP)  # whose name has no lambda
+    assert [row[1] for row in ran(result)] == [f"runs/spynet-full/loss.lmbda={n}" for n in (256, 512)]
     result = call("-m", "loss.lmbda=256,512", "dir=here", cwd=tmp_path, script=APP)
     assert [row[1] for row in ran(result)] == ["here/loss.lmbda=256", "here/loss.lmbda=512"]
 

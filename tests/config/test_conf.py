@@ -7,11 +7,12 @@ from functools import cache
 import pytest
 
 from lvc.config.compose import compose
-from lvc.config.contract import ConfigError
+from lvc.config.contract import ConfigError, build
 from lvc.config.data import FolderConfig, SyntheticConfig, Vimeo90kConfig
 from lvc.config.groups import choices, conf_dir, offered
 from lvc.config.intra import INTRA_CODECS
-from lvc.config.run import LoggerConfig, RunConfig, TrainerConfig, build_run
+from lvc.config.model import MODELS, ModelConfig
+from lvc.config.run import LoggerConfig, RunConfig, TrainerConfig, build_run, stage_dataset
 from lvc.config.schedule import StageConfig
 
 INTRA = sorted(INTRA_CODECS)
@@ -65,12 +66,16 @@ def test_combinations_of_choices(model, size, schedule, loss, dataset):
     crop = (
         [f"schedule.all.crop={256 if model == 'maskcrt_b' else 192}"] if "short" in schedule and "ssim" in loss else []
     )
+    cached = (
+        ["~schedule.stages.clips.dataset.cache"] if (schedule, dataset) == ("flow_pretrain_cpu", "vimeo90k") else []
+    )
     choice = [f"model={model}", f"size={size}", f"schedule={schedule}", f"loss={loss}", f"dataset={dataset}"]
-    run = run_of(*choice, *crop, *(LONG[dataset] if model == "pmctf_l" else []))
+    run = run_of(*choice, *crop, *cached, *(LONG[dataset] if model == "pmctf_l" else []))
     assert (run.model.name, run.model.size, run.size) == (model, size, size)
     assert (run.schedule.name, run.dataset.name) == (schedule, dataset)
     assert run.loss.lmbda in run.loss.choices
-    assert run.name == f"{model}-{size}-{run.loss.metric}-{run.loss.lmbda:g}"
+    rate = "" if hasattr(run.model, "USE") else f"-{run.loss.metric}-{run.loss.lmbda:g}"
+    assert run.name == f"{model}-{size}{rate}"
 
 
 @pytest.mark.parametrize(
@@ -141,9 +146,8 @@ def test_yaml_and_contract_have_the_same_defaults():
     assert run.trainer == TrainerConfig()
     assert run.logger == LoggerConfig()
     assert run.dataset == FolderConfig(name="folder", path=run.dataset.path)
-    for model in list(SCHEDULES):
-        contract = run_with(model).model
-        assert contract == type(contract)(name=model)
+    for model, contract in MODELS.items():
+        assert build(ModelConfig, compose("train", [f"model={model}"])["model"], "model") == contract(name=model)
     base = compose("train", ["+stage@schedule.stages.more=base"])["schedule"]["stages"]["more"]
     said = {"train", "epochs", "loss"}
     assert StageConfig(train=("flow",), epochs=1, loss={}) == StageConfig(
@@ -257,6 +261,18 @@ def test_ssnvcs_ablations_are_all_rows_of_its_table():
     intra = ("intra_cheng2020", "intra_window_attention")
     table = {(i, t, u, u > 0) for i, t, u in itertools.product(intra, (0, 2), (0, 3))}
     assert rows == table | {("intra_window_attention", 2, 3, False)}
+
+
+@pytest.mark.parametrize("model", ["spynet", "pwc_net"])
+def test_a_flow_networks_clips_are_those_of_the_data_set_and_a_folders_beside_scenes(model, monkeypatch):
+    monkeypatch.setenv("LVC_DATA", "/clips")
+    mixture = ("dataset=mixture", "+dataset@dataset.sets.mine=folder")
+    for dataset in (("dataset=folder", "dataset.path=/mine"), ("dataset=vimeo90k",), mixture):
+        run = build_run(compose("train", [f"model={model}", *dataset]))
+        assert stage_dataset(run, "clips") == run.dataset
+        assert stage_dataset(run, run.schedule.running[0]).name == "synthetic"
+    run = build_run(compose("train", [f"model={model}", "dataset=synthetic"]))
+    assert stage_dataset(run, "clips") == FolderConfig(name="folder", path="/clips/train")
 
 
 @pytest.mark.parametrize(("model", "schedule"), [("intra_cheng2020", "single_stage"), ("ssnvc", "tcm_progressive")])

@@ -11,6 +11,7 @@ from lvc.evaluation.records import (
     Record,
     RecordStore,
     check_comparable,
+    each_once,
     load_record,
     load_records,
     write_csv,
@@ -80,6 +81,14 @@ def test_unlike_protocols_are_refused():
     other = replace(other, key=replace(other.key, protocol={**PROTOCOL, "intra_period": 12}))
     with pytest.raises(UserError, match="protocols differ in intra_period: 4 and 12"):
         check_comparable([record(), other])
+
+
+def test_what_two_evaluations_measured_counts_once():
+    anchor, other = record(), record(codec="mine")
+    assert each_once([anchor, other, record()]) == [anchor, other]
+    unlike = replace(anchor, key=replace(anchor.key, system={**anchor.key.system, "options": {"preset": "fast"}}))
+    with pytest.raises(UserError, match=r"^records: two codecs would be x264 crf=22 on scene, and differ in options; "):
+        each_once([anchor, unlike])
 
 
 def test_other_frames_under_the_same_name_are_refused():

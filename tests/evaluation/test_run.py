@@ -63,6 +63,9 @@ def test_earlier_records_can_be_shown_beside(videos, tmp_path):
     evaluate(configured(videos, tmp_path / "a", codecs="x265"), silent)
     evaluate(configured(videos, tmp_path / "b", codecs="x264", records=[str(tmp_path / "a")]), silent)
     assert "x265" in (tmp_path / "b" / "results.csv").read_text()
+    evaluate(configured(videos, tmp_path / "a", codecs="x265", records=[str(tmp_path / "a")]), silent)
+    rows = (tmp_path / "a" / "results.csv").read_text().splitlines()[1:]
+    assert len(rows) == 2 * 3, "what is there twice counts once"
 
 
 def test_records_of_another_protocol_are_refused(videos, tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lvc.cli.summary import multiply_accumulates, parameters
+from lvc.cli.summary import model_config, multiply_accumulates, parameters
 from lvc.codec import Rate
 from lvc.config.contract import ConfigError, build
 from lvc.config.maskcrt_b import MaskCRTBConfig, SwinConfig
@@ -75,14 +75,18 @@ def test_operations_are_those_of_omras_table(full):
     assert multiply_accumulates(full, (256, 256))["encoder"] / 256**2 / 1e6 == pytest.approx(2.03, rel=0.03)
 
 
-@pytest.mark.parametrize("changes", [{}, {"frame": {**SWIN, **PLAIN}}, {"mask": False}], ids=str)
-def test_what_trains_and_what_is_decoded(changes):
+@pytest.mark.parametrize(
+    ("changes", "size"),
+    [({}, (100, 128)), ({"frame": {**SWIN, **PLAIN}}, (128, 128)), ({"mask": False}, (100, 130))],
+    ids=str,
+)
+def test_what_trains_and_what_is_decoded(changes, size):
     codec, other = tiny_codec(**changes), tiny_codec(**changes)
-    clip = moving_clip(4, 100, 128)
+    clip = moving_clip(4, *size)
     encoded = list(codec.encode(clip.unbind(1), Rate()))
-    decoded = list(other.decode((e.packet for e in encoded), (100, 128), Rate()))
+    decoded = list(other.decode((e.packet for e in encoded), size, Rate()))
     assert [e.packet.kind for e in encoded] == ["I", "I", "b", "P"]
-    assert len(decoded) == 4
+    assert [frame.shape[-2:] for frame in decoded] == [size] * 4
     assert all(torch.equal(decoded[e.packet.index], e.frame) for e in encoded)
     assert all(len(e.packet.payload) > 40 for e in encoded if e.packet.kind != "I")
 
@@ -151,3 +155,17 @@ def test_impossible_widths_are_refused(options, message):
     with pytest.raises(ConfigError) as error:
         build(SwinConfig, options, "frame")
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("size", ["tiny", "full"])
+def test_an_untrained_codec_carries_motion(size):
+    """As far as its cells of 16 pixels can tell motion, and away from the borders."""
+    torch.manual_seed(0)
+    codec = build_codec(model_config("maskcrt_b", [f"size={size}"])).eval()
+    y, x = torch.meshgrid(torch.linspace(-6, 6, 128), torch.linspace(3, 9, 128), indexing="ij")
+    flows = torch.stack([x, y, -x, y / 2])[None]
+    with torch.no_grad():
+        stream = Estimate(training=False)
+        decoded = codec.motion.code(flows, torch.zeros_like(flows), one_hot(0, 2, flows), stream).signal
+    error = (decoded - flows)[..., 16:-16, 16:-16].abs().mean()
+    assert error < 0.1 * flows.abs().mean()

@@ -27,6 +27,12 @@ def test_an_export_gives_back_weights_config_and_provenance(tmp_path):
     assert not any(p.requires_grad for p in export.codec.parameters())
 
 
+def test_an_export_is_loaded_in_the_order_in_which_convolutions_on_a_cpu_are_faster(tmp_path):
+    codec = load_export(save_export(tmp_path / "a.safetensors", tiny_codec(), tiny_config(), {})).codec
+    layers = [m for m in codec.modules() if isinstance(m, torch.nn.Conv2d) and m.in_channels > 3]
+    assert layers and all(m.weight.is_contiguous(memory_format=torch.channels_last) for m in layers)
+
+
 def test_coding_tables_come_from_the_file_not_from_this_machine(tmp_path):
     path = save_export(tmp_path / "a.safetensors", tiny_codec(), tiny_config(), {})
     with safe_open(path, "pt") as file:

@@ -2,12 +2,14 @@ import json
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
 from lvc.models.build import build_codec
 from lvc.training.export import read_export, save_export
+from lvc.training.report import of_one_size
 from lvc.training.run import train
 from tests.training.test_resume import run_until
 from tests.wandb_files import history, read_table, records_of
@@ -64,6 +66,13 @@ def test_wandb_has_the_pictures(wandb_records):
     assert shown[0]["val/pictures.width"] == 4 * 64 and shown[0]["val/pictures.height"] == 64
     (media,) = {p.parent for p in folder.glob("wandb/offline-run-*/files/media/images/val/*.png")}
     assert len(list(media.iterdir())) == sum(row["val/pictures.count"] for row in shown)
+
+
+def test_pictures_of_clips_of_several_sizes_are_shown_whole():
+    pictures = [np.full((height, width, 3), 7, np.uint8) for height, width in ((64, 96), (48, 128))]
+    shown = of_one_size(pictures)
+    assert {a.shape for a in shown} == {(64, 128, 3)}
+    assert [int(a.sum()) for a in shown] == [int(a.sum()) for a in pictures]
 
 
 def test_wandb_marks_where_stages_begin(wandb_records):

@@ -36,9 +36,15 @@ def whole(tmp_path_factory, tiny_in):
     return run
 
 
+def train_alone(run, data):
+    """Train with a wandb of its own: that of earlier tests would hold a run that is killed as one in use."""
+    os.environ.pop("WANDB_SERVICE", None)
+    train(run, data)
+
+
 def run_until(run, data, ready, limit=60):
     """Train in a process of its own and kill it, without warning, when `ready()` is true."""
-    process = processes().Process(target=train, args=(run, data))
+    process = processes().Process(target=train_alone, args=(run, data))
     process.start()
     end = time.monotonic() + limit
     while process.is_alive() and not ready() and time.monotonic() < end:
