@@ -66,11 +66,8 @@ def test_combinations_of_choices(model, size, schedule, loss, dataset):
     crop = (
         [f"schedule.all.crop={256 if model == 'maskcrt_b' else 192}"] if "short" in schedule and "ssim" in loss else []
     )
-    cached = (
-        ["~schedule.stages.clips.dataset.cache"] if (schedule, dataset) == ("flow_pretrain_cpu", "vimeo90k") else []
-    )
     choice = [f"model={model}", f"size={size}", f"schedule={schedule}", f"loss={loss}", f"dataset={dataset}"]
-    run = run_of(*choice, *crop, *cached, *(LONG[dataset] if model == "pmctf_l" else []))
+    run = run_of(*choice, *crop, *(LONG[dataset] if model == "pmctf_l" else []))
     assert (run.model.name, run.model.size, run.size) == (model, size, size)
     assert (run.schedule.name, run.dataset.name) == (schedule, dataset)
     assert run.loss.lmbda in run.loss.choices
