@@ -39,7 +39,7 @@ docs: $(INSTALLED)
 	$(BIN)/python -m lvc.config.ablations > docs/ablations.md
 
 benchmarks: $(INSTALLED)
-	for name in startup range_coding decode train_step train_memory b_frame wavelet loading scenes build_set flow overhead ddp; do \
+	for name in startup freed_memory range_coding decode train_step train_memory b_frame wavelet loading scenes build_set flow overhead ddp; do \
 		$(BIN)/python -W ignore benchmarks/$$name.py --out benchmarks/results/$$name.json || exit 1; done
 
 clean:
