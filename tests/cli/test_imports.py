@@ -92,7 +92,7 @@ def test_compressais_intra_codec_is_imported(tmp_path):
     ours = load_export(tmp_path / "out.safetensors").codec
     frame = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        assert torch.equal(ours.g_a(frame), theirs.eval().g_a(frame))
+        torch.testing.assert_close(ours.g_a(frame), theirs.eval().g_a(frame))  # sums in another order
     done = lvc("import", "dcvc_tcm", "anchor.pth", "no.safetensors", cwd=tmp_path)
     assert_refused(done, "anchor.pth: ", "is no tensor of DCVC-TCM")
 
