@@ -22,7 +22,8 @@ def keep_freed_memory() -> None:
     """Let the C library keep what is freed for the next tensor, where it is glibc.
 
     By default it gives every large block back to the system and gets the next one anew, page by page, cleared: on a
-    CPU up to a seventh of a network's time (``benchmarks/freed_memory.py``). A user's own settings (``MALLOC_TRIM_THRESHOLD_`` and the like) stay.
+    CPU up to a seventh of a network's time (``benchmarks/freed_memory.py``). A user's own settings
+    (``MALLOC_TRIM_THRESHOLD_`` and the like) stay.
     """
     if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):
         return
