@@ -10,6 +10,8 @@ here: B-CANF's pipeline, with the released codec's two inventions in place of it
   network's ReLU before its sigmoid, which keeps it above 1/2.
 * Frame types are the two of the released layers: referred to or not. A B* frame counts as referred to.
 * The prediction is clamped to [0, 1] before it conditions anything; so are references.
+* Nothing is said of initialisation. An untrained motion codec begins by carrying the mean motion of its cells: from
+  chance it had learned no motion after 700 steps of a small model.
 * Stochastic depth, of which the release takes 0.1, is left out.
 """
 
