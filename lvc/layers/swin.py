@@ -55,33 +55,46 @@ class ConditionalAttention(Adapts):
     def forward(self, both: Tensor, frame_type: Tensor) -> Tensor:
         """``(2B, H, W, C)``, signals first, then conditions; returns the same shape."""
         height, width = both.shape[1:3]
+        adapted = *self._adapted(frame_type), self.bias()
         if not self.shift or min(height, width) <= self.window:
-            return self._within(both, frame_type)
+            return self._within(both, *adapted)
         shift, last = self.shift, -self.window
         both, regions = both.roll((-shift, -shift), (1, 2)), self._regions(height, width, both.device)
         # what was not side by side before the shift is in the last windows only: all others need no mask
-        bottom = self._within(both[:, last:], frame_type, regions[last:])
-        right = self._within(both[:, :last, last:], frame_type, regions[:last, last:])
-        inner = self._within(both[:, :last, :last], frame_type)
+        bottom = self._within(both[:, last:], *adapted, regions[last:])
+        right = self._within(both[:, :last, last:], *adapted, regions[:last, last:])
+        inner = self._within(both[:, :last, :last], *adapted)
         return torch.cat([torch.cat([inner, right], 2), bottom], 1).roll((shift, shift), (1, 2))
 
-    def _within(self, both: Tensor, frame_type: Tensor, regions: Tensor | None = None) -> Tensor:
-        """Attention within windows as they are, between pixels of the same one of the ``(H, W)`` regions."""
-        tokens = self._windows(both)
+    def _adapted(self, frame_type: Tensor) -> tuple[Tensor, Tensor]:
+        """Weight and bias of queries, keys and values, the last for a frame type: no pass over the values."""
         scale, offset = self.scale_and_offset(frame_type)
-        # the frame type in the layer's own parameters: no pass over the values
-        one, none = torch.ones_like(scale).repeat(1, 2), torch.zeros_like(offset).repeat(1, 2)
-        scale, offset = torch.cat([one, scale], 1)[0], torch.cat([none, offset], 1)[0]
-        tokens = F.linear(tokens, self.qkv.weight * scale[:, None], self.qkv.bias * scale + offset)
+        unchanged = (2 * scale.shape[1], 0)
+        scale, offset = F.pad(scale[0], unchanged, value=1.0), F.pad(offset[0], unchanged)
+        return self.qkv.weight * scale[:, None], self.qkv.bias * scale + offset
+
+    def _within(
+        self, both: Tensor, weight: Tensor, offset: Tensor, scores: Tensor, regions: Tensor | None = None
+    ) -> Tensor:
+        """Attention within windows as they are, between pixels of the same one of the ``(H, W)`` regions.
+
+        Args:
+            both: ``(2B, H, W, C)``.
+            weight: Of queries, keys and values.
+            offset: Their bias.
+            scores: By relative position, ``(heads, 2 window^2, 2 window^2)``.
+            regions: What may see each other, ``None`` for all.
+        """
+        tokens = F.linear(self._windows(both), weight, offset)
         heads = [t.unflatten(2, (self.heads, -1)).transpose(1, 2) for t in tokens.chunk(3, 2)]
         labels = None
         if regions is not None:
             labels = self._windows(regions.expand(2, -1, -1)[..., None])[..., 0]
-        out = self._attend(*heads, labels).transpose(1, 2).flatten(2)
+        out = self._attend(*heads, scores, labels).transpose(1, 2).flatten(2)
         return self._join(self.project(out.to(tokens.dtype)), both.shape)
 
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor, labels: Tensor | None) -> Tensor:
-        bias, out = self.bias().to(query.dtype), []
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor, labels: Tensor | None) -> Tensor:
+        bias, out = bias.to(query.dtype), []
         for start in range(0, len(query), AT_ONCE):
             args = [tensor[start : start + AT_ONCE] for tensor in (query, key, value)]
             at = torch.arange(start, start + len(args[0]), device=query.device)

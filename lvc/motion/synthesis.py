@@ -55,7 +55,9 @@ class FrameSynthesis(nn.Module):
         """Two references as :meth:`features` gives them, and flows to them, to the frame between, ``(B, 3, H, W)``."""
         warped = []
         for (picture, *features), flow in zip(references, flows, strict=True):
-            half, quarter = (F.interpolate(flow, scale_factor=1 / n, mode="bilinear") / n for n in (2, 4))
-            warped.append([warp(x, f) for x, f in zip((picture, *features), (flow, flow, half, quarter), strict=True)])
+            warped.append([warp(picture, flow)])
+            for level, feature in enumerate(features):
+                scaled = flow if not level else F.interpolate(flow, scale_factor=0.5**level, mode="bilinear") / 2**level
+                warped[-1].append(warp(feature, scaled))
         picture, *features = (torch.cat(both, 1) for both in zip(*warped, strict=True))
         return self.grid(picture, features).float()
