@@ -107,8 +107,9 @@ class StageConfig:
     """Clips per batch and process, or of all processes together (`trainer.batch_size`)."""
     crop: int | None = Field(256, ge=16)
     """Side of the square training crop; null takes whole frames."""
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    """Precision of networks; entropy parameters, warping grids and losses stay in float32."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "auto"] = "32-true"
+    """Precision of networks; entropy parameters, warping grids and losses stay in float32. `auto`: bf16-mixed where
+    this machine is faster in it (measured when the run begins), 32-true elsewhere."""
     grad_clip: float | None = Field(1.0, gt=0)
     """Largest gradient norm (or element, see `grad_clip_by`); null does not clip."""
     grad_clip_by: Literal["norm", "value"] = "norm"

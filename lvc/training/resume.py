@@ -27,6 +27,7 @@ class RunState:
     Attributes:
         stages: Record of each finished stage by name: ``export`` (relative path), ``batches`` and figures.
         wandb: Id of the wandb run, kept so that an interrupted run stays one run.
+        precision: What `precision=auto` stands for in this run, where a stage says it.
     """
 
     def __init__(self, folder: Path, composed: dict[str, Any]):
@@ -38,11 +39,13 @@ class RunState:
         self.path, self.composed = folder / "state.json", json.loads(json.dumps(composed, default=str))
         self.stages: dict[str, dict[str, Any]] = {}
         self.wandb: str | None = None
+        self.precision: str | None = None
         if not self.path.is_file():
             return
         try:
             state = json.loads(self.path.read_text())
             known, self.stages, self.wandb = state["config"], state["stages"], state["wandb"]
+            self.precision = state.get("precision")
         except (OSError, ValueError, KeyError, TypeError):
             raise UserError(f"{self.path}: cannot be read; choose another run folder, or delete this one") from None
         changed = differing(known, self.composed)
@@ -58,7 +61,7 @@ class RunState:
     def save(self) -> None:
         """Write the state, all or nothing, from the first process only."""
         if pl.utilities.rank_zero_only.rank == 0:
-            state = {"config": self.composed, "stages": self.stages, "wandb": self.wandb}
+            state = {"config": self.composed, "stages": self.stages, "wandb": self.wandb, "precision": self.precision}
             with replacing(self.path) as part:
                 part.write_text(json.dumps(state, indent=1))
 

@@ -12,7 +12,7 @@ from lvc.config.run import RunConfig
 from lvc.datasets.loader import make_loader
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
-from lvc.training import checkpoints, console, resume
+from lvc.training import checkpoints, console, precision, resume
 from lvc.training.alone import alone
 from lvc.training.artifacts import log_export
 from lvc.training.atomic import full_disk_said, replacing
@@ -63,11 +63,13 @@ class Run:
     """
 
     def __init__(self, run: RunConfig, composed: dict[str, Any], interrupt: Interrupt):
-        self.config, self.interrupt, self.folder = run, interrupt, Path(run.dir)
+        self.interrupt, self.folder = interrupt, Path(run.dir)
         if run.trainer.threads:
             torch.set_num_threads(run.trainer.threads)
         self.state = resume.RunState(self.folder, composed)
-        self.provenance = provenance(composed, run.seed)
+        run, self.state.precision = precision.settle(run, self.state.precision)
+        self.config = run
+        self.provenance = provenance(composed, run.seed) | {"precision": self.state.precision}
         resume.seed(run.seed)
         self.codec = build_codec(run.model)
         self.learnable = learnable(self.codec)
