@@ -55,7 +55,8 @@ RUNS = {
 }  # fmt: skip
 PLAIN = [
     "trainer.accelerator=cpu", "trainer.workers=0", "trainer.threads=1", "trainer.progress=false",
-    "trainer.log_every=1", "trainer.validation_clips=1", "trainer.validation_frames=2", "trainer.pictures=0", "trainer.checkpoint_every=2",
+    "trainer.log_every=1", "trainer.validation_clips=1", "trainer.validation_frames=2",
+    "trainer.pictures=0", "trainer.checkpoint_every=2",
 ]  # fmt: skip
 
 
