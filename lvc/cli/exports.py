@@ -1,18 +1,17 @@
 """Finding the export that a bitstream was made with, from the digest in its header."""
 
-import os
 from pathlib import Path
 
-import platformdirs
-
+from lvc.cache import cache_folder
 from lvc.errors import UserError
 
 
 def remember(digest: str, path: Path) -> None:
     """Note where an export is, for a later decode; a cache that cannot be written is no reason to fail."""
     try:
-        _cache().mkdir(parents=True, exist_ok=True)
-        (_cache() / digest[:16]).write_text(str(path.resolve()))
+        folder = cache_folder("exports")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / digest[:16]).write_text(str(path.resolve()))
     except OSError:
         pass
 
@@ -25,7 +24,7 @@ def find(digest: bytes, beside: Path) -> Path:
     """
     from safetensors import SafetensorError, safe_open
 
-    noted = _cache() / digest.hex()
+    noted = cache_folder("exports") / digest.hex()
     candidates = [Path(noted.read_text())] if noted.is_file() else []
     candidates += sorted(beside.resolve().parent.glob("*.safetensors"))
     for path in candidates:
@@ -36,7 +35,3 @@ def find(digest: bytes, beside: Path) -> Path:
         except (OSError, SafetensorError):
             continue
     raise UserError(f"{beside}: needs export {digest.hex()}, not found here; name it with --model EXPORT")
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("LVC_CACHE") or platformdirs.user_cache_dir("lvc")) / "exports"

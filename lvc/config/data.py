@@ -124,7 +124,8 @@ class SyntheticConfig:
     first: int = Field(0, ge=0)
     """Number of the first scene, so that training and validation differ."""
     cache: bool = False
-    """Keep drawn pairs in memory (a flow network's small sets only)."""
+    """Keep rendered clips on disk between runs, `clip_frames` x `height` x `width` x 3 bytes each, below `LVC_CACHE`
+    or where the system keeps caches; a flow network's pairs are kept in memory (small sets only)."""
     augment: AugmentConfig = AugmentConfig()
     """Augmentation in training."""
 

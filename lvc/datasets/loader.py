@@ -104,7 +104,7 @@ class ClipLoader:
             except StopIteration:
                 return
             except UserError as error:
-                raise UserError(_last_line(error)) from None
+                raise UserError(last_line(error)) from None
             if self.batches.batch == 0:
                 self.skipped = 0
             self._count(batch["skipped"])
@@ -169,6 +169,6 @@ def _collate(samples: list[dict]) -> dict:
     return default_collate(samples)
 
 
-def _last_line(error: UserError) -> str:
+def last_line(error: UserError) -> str:
     """The message without the traceback that a worker process puts before it."""
     return str(error).strip().splitlines()[-1].removeprefix(f"{UserError.__module__}.UserError: ")

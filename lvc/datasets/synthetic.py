@@ -1,5 +1,6 @@
 """Synthetic clips: dead-leaves scenes by number, with their true flow."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from lvc.config.data import AugmentConfig, SyntheticConfig
 from lvc.datasets.leaves import Pair, Scene
+from lvc.datasets.rendered import KeptScenes
 from lvc.errors import UserError
 
 _ENTROPY = 0x1EAF
@@ -18,10 +20,14 @@ class SyntheticClips:
 
     Args:
         config: Sizes and ranges.
+
+    Attributes:
+        kept: Where rendered frames are kept between runs, ``None`` where they are not.
     """
 
     def __init__(self, config: SyntheticConfig):
         self.config = config
+        self.kept = KeptScenes(config) if config.cache else None
         self._pairs: dict[tuple[int, int, int], Pair] = {}
 
     def __len__(self) -> int:
@@ -41,8 +47,11 @@ class SyntheticClips:
         if last > self.config.clip_frames:
             have = self.config.clip_frames
             raise UserError(f"{self.name(index)}: has {have} frames (dataset.clip_frames), {last} were asked for")
-        scene = self.scene(index)
-        return np.stack([scene.frame(t) for t in range(start, last, step)])
+        if self.kept is None:
+            return self._render(index, range(start, last, step))
+        everything = range(self.config.clip_frames)
+        kept = self.kept.frames(self.config.first + index, lambda: self._render(index, everything))
+        return np.array(kept[start:last:step])
 
     def flow(self, index: int, t: int, step: int = 1) -> np.ndarray:
         """True flow from frame ``t`` back to frame ``t - step``.
@@ -65,6 +74,10 @@ class SyntheticClips:
         if self.config.cache:
             self._pairs[key] = pair
         return pair
+
+    def _render(self, index: int, times: Iterable[int]) -> np.ndarray:
+        scene = self.scene(index)
+        return np.stack([scene.frame(t) for t in times])
 
     def scene(self, index: int) -> Scene:
         """The scene of a clip."""

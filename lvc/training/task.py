@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -13,6 +14,7 @@ from lvc.config.data import AugmentConfig
 from lvc.config.run import RunConfig, stage_dataset
 from lvc.datasets.clips import SampledClips, WholeClips
 from lvc.datasets.flow_pairs import FlowPairs, held_out
+from lvc.datasets.rendered import render_ahead
 from lvc.datasets.sources import check_lengths, open_source
 from lvc.datasets.synthetic import SyntheticClips
 from lvc.errors import UserError
@@ -51,6 +53,8 @@ class CodecTask:
 
     def samples(self, name: str, source: Any) -> Dataset:
         """Training samples of a stage."""
+        if rank_zero_only.rank == 0:
+            render_ahead(source)
         stage, data, still = self.run.schedule.stages[name], stage_dataset(self.run, name), self.run.trainer.overfit
         return SampledClips(
             source,
