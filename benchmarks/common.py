@@ -51,7 +51,7 @@ def arguments(description: str, repeats: int | None = 5, model: bool = False) ->
 
 def p_frame_codecs() -> list[str]:
     """Models whose frames refer to the one before."""
-    return [name for name in MODELS if "frame" in MODELS[name].PARTS and _structure(name) is LowDelayConfig]
+    return [name for name in MODELS if "frame" in MODELS[name].SPEC.parts and _structure(name) is LowDelayConfig]
 
 
 def b_frame_codecs() -> list[str]:

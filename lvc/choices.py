@@ -61,7 +61,7 @@ def rate_of(codec: VideoCodec, q: float | None, lmbda: float | None = None) -> R
 
 def _quality(export: Export, q: float | None) -> float | None:
     """The quality index to code with."""
-    count = export.codec.qualities
+    count = export.codec.spec.qualities
     if count is None:
         if q is not None:
             raise UserError(f"q {q:g}: {export.config.name} has a single rate, that of its export")
@@ -75,7 +75,7 @@ def _quality(export: Export, q: float | None) -> float | None:
 
 def _resolution(export: Export, config: MotionResolutionConfig) -> MotionResolution | None:
     """The choice among resolutions of motion that ``config`` asks for."""
-    variants = export.codec.motion_variants
+    variants = export.codec.spec.motion_variants
     if config.search != "none" and not variants:
         raise UserError(f"motion_resolution: {export.config.name} has no motion that could be coded at another one")
     check_variant(config, variants or (config.variant,))
@@ -108,4 +108,4 @@ def _lmbda(export: Export, q: float | None) -> float | None:
     if q is None:
         return loss["lmbda"]
     highest = loss.get("lmbda_max") or loss["lmbda"]
-    return float(between(loss["lmbda"], highest, torch.tensor(q), codec.qualities - 1))
+    return float(between(loss["lmbda"], highest, torch.tensor(q), codec.spec.qualities - 1))

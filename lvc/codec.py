@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lvc.bitstream.packet import Packet
+from lvc.config.spec import Model
 
 if TYPE_CHECKING:
     from lvc.entropy.streams import SymbolStream
@@ -129,31 +130,29 @@ class VideoCodec(nn.Module, ABC):
 
     A codec implements :meth:`code_frame` once. Training, rate estimation, encoding and decoding all run it; what
     differs is the symbol stream it is given.
+
+    Args:
+        config: The model's configuration.
+
+    Attributes:
+        spec: What the configuration says of the model: its parts, kinds of frames, stride and so on. A codec whose
+            motion has variants takes ``scale``, a :class:`lvc.motion.resolution.MotionScale`, in :meth:`code_frame`,
+            and has a method ``warped``.
     """
 
-    stride: int
-    """Frame sides are padded to multiples of this at the codec's edge."""
-
-    qualities: int | None = None
-    """Quality indices of a variable-rate codec: q is any number from 0 to one less."""
-
-    spatial_levels: int = 0
-    """Times that the decoded picture can be halved by leaving out the last layers of every packet."""
-
     structure: "LowDelay | HierarchicalB"
-
-    motion_variants: tuple[str, ...] = ()
-    """Ways to code motion at another resolution: those whose :class:`lvc.motion.resolution.MotionScale` a codec's
-    ``code_frame`` takes as ``scale``. Such a codec has :meth:`warped` too."""
 
     motion_resolution: "MotionResolution | None" = None
     """Chooses the resolution of every frame's motion, and tells a decoder; ``None`` for the frame's own."""
 
-    kind_parts: dict[str, tuple[str, ...]]
-    """The parts that code a frame of each kind."""
+    def __init__(self, config: Model):
+        super().__init__()
+        self.spec = config.spec
 
-    kind_streams: dict[str, tuple[str, ...]]
-    """The streams that a frame of each kind writes, in coding order."""
+    @property
+    def stride(self) -> int:
+        """Frame sides are padded to multiples of this at the codec's edge."""
+        return self.spec.stride
 
     @property
     @abstractmethod
@@ -190,7 +189,7 @@ class VideoCodec(nn.Module, ABC):
 
     def trains(self, kind: str) -> bool:
         """Whether coding a frame of this kind uses anything that is being trained."""
-        modules = (m for name in self.kind_parts[kind] for m in self.parts[name])
+        modules = (m for name in self.spec.kinds[kind].parts for m in self.parts[name])
         return any(p.requires_grad for m in modules for p in m.parameters())
 
     def forward(self, clip: Tensor, rate: Rate, stream: "SymbolStream") -> ClipCoding:

@@ -105,7 +105,7 @@ def decode_video(
                 f"encoded with export {header.digest.hex()} of {header.model}, not with "
                 f"{export.info['path']} ({digest.hex()} of {export.info['model']})"
             )
-        layers = _layers(header, export.codec.spatial_levels + 1, spatial_level)
+        layers = _layers(header, export.codec.spec.spatial_levels + 1, spatial_level)
         if layers < header.layers:
             packets = (cut(packet, header.layers - layers) for packet in packets)
         packets = without_levels(packets, temporal_levels(header, temporal_level))
@@ -195,7 +195,7 @@ def _header(export: Export, frame: Tensor, fps: Fraction, colour: str, q: float 
         colour=colour,
         structure=_structure(export.codec),
         q=q,
-        layers=export.codec.spatial_levels + 1,
+        layers=export.codec.spec.spatial_levels + 1,
         threads=torch.get_num_threads(),
         build=_build(export.codec),
     )

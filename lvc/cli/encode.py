@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> None:
     count = 0
     for encoded in coded:
         count += 1
-        if encoded.packet.kind == "L":
+        if export.config.spec.kinds[encoded.packet.kind].intra:
             groups.append(0)
         if groups:
             groups[-1] += 1

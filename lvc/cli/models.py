@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
                     "parameters": own,
                     "intra_parameters": intra,
                     "parts": list(codec.parts),
-                    "what": config.SUMMARY,
+                    "what": config.SPEC.summary,
                 }
             )
     if options.json:

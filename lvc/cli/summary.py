@@ -117,7 +117,9 @@ def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, Any]:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             codec(frame, frame)
         return {"encoder": counter.get_total_flops() / 2, "decoder": 0.0, "modules": {}}
-    alone, *_, kind = (next(iter(codec.kind_parts)), *codec.kind_parts)
+    kinds = codec.spec.kinds
+    alone = next(name for name, kind in kinds.items() if kind.intra)
+    kind = list(kinds)[-1]
     found: dict[str, Any] = {"modules": dict.fromkeys(_modules(codec), 0.0)}
     with torch.no_grad():
         first = codec.code_frame(alone, frame, None, Estimate(training=False), Rate(), size).state

@@ -4,8 +4,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lvc.config.b_frame import BFrameConfig
+from lvc.config.b_frame import B_FRAME_PARTS, B_FRAME_STREAMS, BFrameConfig, b_frame_motion
 from lvc.config.contract import contract
+from lvc.config.spec import ModelSpec, b_frame_kinds
 
 
 @contract
@@ -32,18 +33,15 @@ class AnfConfig:
 class BCANFConfig(BFrameConfig):
     """B-CANF: hierarchical B frames by conditional augmented normalising flows (Chen et al., IEEE TCSVT 2023)."""
 
-    PARTS: ClassVar[tuple[str, ...]] = ("flow", "predictor", "motion", "synthesis", "frame", "adaptation", "intra")
-    STREAMS: ClassVar[tuple[str, ...]] = ("intra", "intra_hyper", "motion", "motion_hyper", "frame", "frame_hyper")
-    DISTORTIONS: ClassVar[tuple[str, ...]] = (
-        "estimated_motion",
-        "predicted_motion",
-        "decoded_motion",
-        "motion_condition",
-        "frame_condition",
+    SPEC: ClassVar[ModelSpec] = ModelSpec(
+        network="lvc.models.b_canf:BCANF",
+        summary="B frames by conditional augmented normalising flows",
+        parts=(*B_FRAME_PARTS, "intra"),
+        kinds=b_frame_kinds(B_FRAME_PARTS, B_FRAME_STREAMS),
+        motion=b_frame_motion("motion_condition"),
+        distortions=("frame_condition",),
+        stride=64,
     )
-    STRIDE: ClassVar[int] = 64
-    CODEC: ClassVar[str] = "lvc.models.b_canf:BCANF"
-    SUMMARY: ClassVar[str] = "B frames by conditional augmented normalising flows"
 
     name: Literal["b_canf"]
     """Model name."""

@@ -8,6 +8,19 @@ from lvc.config.contract import contract
 from lvc.config.intra import IntraCheng2020Config, IntraConfig, check_intra
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.config.parts import EntropyConfig, FlowConfig, HierarchicalBConfig
+from lvc.config.spec import Model, MotionSpec
+
+B_FRAME_PARTS = ("flow", "predictor", "motion", "synthesis", "frame", "adaptation")
+"""The parts of every codec of B frames, its intra codec aside."""
+
+B_FRAME_STREAMS = ("motion_hyper", "motion", "frame_hyper", "frame")
+"""The streams of a predicted frame."""
+
+
+def b_frame_motion(*more: str) -> MotionSpec:
+    """Motion of a codec of B frames; stages may weigh ``more`` of it than every such codec has."""
+    weighed = ("estimated_motion", "predicted_motion", "decoded_motion", *more)
+    return MotionSpec(("motion_hyper", "motion"), weighed, ("omra", "A", "B"))
 
 
 @contract
@@ -31,7 +44,7 @@ class FrameSynthesisConfig:
 
 
 @contract
-class BFrameConfig:
+class BFrameConfig(Model):
     """A codec of hierarchical B frames: references, motion and synthesis."""
 
     size: Literal["full", "tiny"] = "full"

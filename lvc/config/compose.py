@@ -216,7 +216,7 @@ def _share(groups: list[int], channels: Any) -> Any:
 
 def _rate_point(model: Any, metric: Any, lmbda: Any) -> str:
     """What a run's name says of its rate: ``-mse-1024`` of a codec, nothing of what codes nothing."""
-    return "" if hasattr(MODELS.get(model), "USE") else f"-{metric}-{lmbda}"
+    return "" if model in MODELS and MODELS[model].SPEC.task != "codec" else f"-{metric}-{lmbda}"
 
 
 def _ablations(model: str, twice: Sequence[str] = ()) -> str:

@@ -8,6 +8,7 @@ from lvc.config.contract import ConfigError, contract
 from lvc.config.intra import IntraCheng2020Config, IntraConfig, check_intra
 from lvc.config.motion_resolution import MotionResolutionConfig, check_variant
 from lvc.config.parts import EntropyConfig, FlowConfig, LowDelayConfig
+from lvc.config.spec import Model, ModelSpec, MotionSpec, p_frame_kinds
 
 
 @contract
@@ -37,21 +38,17 @@ class ExtraBlocks:
 
 
 @contract
-class DCVCTCMConfig:
+class DCVCTCMConfig(Model):
     """DCVC-TCM: temporal context mining (Sheng et al., IEEE TMM 2023)."""
 
-    PARTS: ClassVar[tuple[str, ...]] = ("flow", "motion", "context", "frame", "intra")
-    STREAMS: ClassVar[tuple[str, ...]] = (
-        "intra",
-        "intra_hyper",
-        "motion",
-        "motion_hyper",
-        "frame",
-        "frame_hyper",
+    SPEC: ClassVar[ModelSpec] = ModelSpec(
+        network="lvc.models.dcvc_tcm:DCVCTCM",
+        summary="Conditional P-frame codec with temporal context mining",
+        parts=("flow", "motion", "context", "frame", "intra"),
+        kinds=p_frame_kinds(("flow", "motion", "context", "frame"), ("motion_hyper", "motion", "frame_hyper", "frame")),
+        motion=MotionSpec(("motion_hyper", "motion"), variants=("omra", "A")),
+        stride=64,
     )
-    STRIDE: ClassVar[int] = 64
-    CODEC: ClassVar[str] = "lvc.models.dcvc_tcm:DCVCTCM"
-    SUMMARY: ClassVar[str] = "Conditional P-frame codec with temporal context mining"
 
     name: Literal["dcvc_tcm"]
     """Model name."""
@@ -92,6 +89,6 @@ class DCVCTCMConfig:
 
     def __post_init__(self):
         check_intra(self.intra, "rgb")
-        check_variant(self.motion_resolution, ("omra", "A"))
+        check_variant(self.motion_resolution, self.SPEC.motion.variants)
         if self.contexts > self.levels:
             raise ConfigError("contexts", f"{self.contexts} contexts need as many levels, and levels is {self.levels}")

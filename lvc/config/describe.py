@@ -48,7 +48,7 @@ def entries(contract: type, prefix: str = "", kind: str = "", defaults: Any = No
         info = contract.__pydantic_fields__[field.name]
         value = _default(info) if defaults is None else getattr(defaults, field.name)
         members = _contracts(field.type)
-        if kind and len(members) > 1 and all(hasattr(member, "CODEC") for member in members):
+        if kind and len(members) > 1 and all(hasattr(member, "SPEC") for member in members):
             # a codec inside another: what it has is told where it is a model of its own
             listed = " \\| ".join(f"`{_tag(member)}`" for member in members)
             meaning = f"{_meaning(contract, field.name)} Its options are those of `model=NAME`."

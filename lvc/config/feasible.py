@@ -23,17 +23,18 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
     Raises:
         ConfigError: Naming the option that cannot be, and what would be right.
     """
-    if hasattr(model, "check_other_stage"):  # not a codec
+    spec = model.spec
+    if spec.task != "codec":
         model.check_other_stage(key, stage, dataset)
         return
-    check_parts(key, stage, model.name, getattr(model, "parts", model.PARTS))
+    check_parts(key, stage, model.name, spec.parts)
     _check_loss(f"{key}.loss", stage, model)
-    if stage.frames == 1 and "intra" not in stage.train:
+    if stage.frames == 1 and not set(spec.intra) & set(stage.train):
         parts = ", ".join(stage.train)
         raise ConfigError(f"{key}.frames", f"1 frame is an intra frame, which trains none of {parts}; 2 or more would")
     if any(stage.flow.weights):
         raise ConfigError(f"{key}.flow", f"{model.name} is a codec, and its loss is in {key}.loss; spynet has this one")
-    check_clips(key, stage, model.name, model.STRIDE, dataset)
+    check_clips(key, stage, model.name, spec.stride, dataset)
     _check_model(key, stage, model)
     check_colour("dataset", model, dataset)
     if stage.loss.metric is not None:
@@ -43,12 +44,12 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
 
 
 def check_colour(key: str, model: Any, dataset: Any) -> None:
-    """Check that a data set's samples have the channels that a codec takes: RGB unless its contract's COLOUR says luma.
+    """Check that a data set's samples have the channels that a codec takes.
 
     Raises:
         ConfigError: When they have others.
     """
-    has, codes = colour_of(dataset), getattr(model, "COLOUR", "rgb")
+    has, codes = colour_of(dataset), model.spec.colour
     if has != codes:
         raise ConfigError(f"{key}.colour", f"{model.name} codes {codes}, and this is {has}")
 
@@ -59,9 +60,10 @@ def check_rates(model: Any, lmbda_max: float | None) -> None:
     Raises:
         ConfigError: If not.
     """
-    variable = getattr(model, "qualities", 1) > 1
+    spec = model.spec
+    variable = spec.variable_rate
     if variable and lmbda_max is None:
-        raise ConfigError("loss.lmbda_max", f"{model.name} has {model.qualities} qualities; say lambda at the highest")
+        raise ConfigError("loss.lmbda_max", f"{model.name} has {spec.qualities} qualities; say lambda at the highest")
     if lmbda_max is not None and not variable:
         raise ConfigError("loss.lmbda_max", f"{model.name} has a single rate, that of loss.lmbda; use null")
 
@@ -92,23 +94,18 @@ def check_no_loss(key: str, stage: StageConfig, model: str, instead: str = "has 
 
 
 def _check_loss(key: str, stage: StageConfig, model: Any) -> None:
-    loss = stage.loss
+    loss, spec = stage.loss, model.spec
     if not (loss.distortion or loss.rate):
         raise ConfigError(key, "has no term that weighs anything, so the stage would learn nothing")
-    predicted = (
-        ("prediction", *getattr(model, "DISTORTIONS", ()))
-        if "flow" in model.PARTS and {"motion", "motion0"} & set(model.PARTS)
-        else ()
-    )
     for term in loss.distortion:
-        if term not in ("frame", *predicted):
-            choices = ", ".join(("frame", *predicted))
+        if term not in spec.terms:
+            choices = ", ".join(spec.terms)
             raise ConfigError(
                 f"{key}.distortion.{term}", f"{model.name} has no such distortion; choices are: {choices}"
             )
     for stream in loss.rate:
-        if stream not in model.STREAMS:
-            choices = ", ".join(model.STREAMS)
+        if stream not in spec.streams:
+            choices = ", ".join(spec.streams)
             raise ConfigError(f"{key}.rate.{stream}", f"{model.name} has no such stream; choices are: {choices}")
 
 

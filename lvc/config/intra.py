@@ -8,16 +8,17 @@ from pydantic import Field
 
 from lvc.config.contract import ConfigError, contract
 from lvc.config.parts import EntropyConfig, LowDelayConfig, StagedContextConfig
+from lvc.config.spec import INTRA_FRAME, Model, ModelSpec
+
+
+def _spec(network: str, summary: str) -> ModelSpec:
+    """An intra codec with a hyperprior; a codec that has it as a part calls it ``intra``."""
+    return ModelSpec(network, summary, ("intra",), 64, {"I": INTRA_FRAME}, inside=(("", "intra."),))
 
 
 @contract
-class IntraCodecConfig:
+class IntraCodecConfig(Model):
     """What all intra codecs have."""
-
-    PARTS: ClassVar[tuple[str, ...]] = ("intra",)
-    STREAMS: ClassVar[tuple[str, ...]] = ("intra", "intra_hyper")
-    STRIDE: ClassVar[int] = 64
-    COLOUR: ClassVar[str] = "rgb"
 
     size: Literal["full", "tiny"] = "full"
     """Name of the variant; the widths below decide."""
@@ -33,8 +34,9 @@ class IntraCodecConfig:
 class IntraCheng2020Config(IntraCodecConfig):
     """Intra codec: Cheng 2020 (anchor) without its autoregressive context model, from CompressAI's layers."""
 
-    CODEC: ClassVar[str] = "lvc.models.intra_cheng2020:IntraCheng2020"
-    SUMMARY: ClassVar[str] = "Cheng 2020 intra codec without autoregression"
+    SPEC: ClassVar[ModelSpec] = _spec(
+        "lvc.models.intra_cheng2020:IntraCheng2020", "Cheng 2020 intra codec without autoregression"
+    )
 
     name: Literal["intra_cheng2020"]
     """Model name."""
@@ -46,8 +48,10 @@ class IntraCheng2020Config(IntraCodecConfig):
 class IntraWindowAttentionConfig(IntraCodecConfig):
     """Intra codec of SSNVC: window attention in its transforms, channel groups and checkerboards in its latent."""
 
-    CODEC: ClassVar[str] = "lvc.models.intra_window_attention:IntraWindowAttention"
-    SUMMARY: ClassVar[str] = "Intra codec with window attention and a space-channel context model"
+    SPEC: ClassVar[ModelSpec] = _spec(
+        "lvc.models.intra_window_attention:IntraWindowAttention",
+        "Intra codec with window attention and a space-channel context model",
+    )
 
     name: Literal["intra_window_attention"]
     """Model name."""
@@ -68,8 +72,9 @@ class IntraWindowAttentionConfig(IntraCodecConfig):
 class IntraCheng2020AnchorConfig(IntraCheng2020Config):
     """Intra codec: Cheng 2020 (anchor) with its autoregressive context model, CompressAI's `cheng2020-anchor`."""
 
-    CODEC: ClassVar[str] = "lvc.models.intra_compressai:IntraCheng2020Anchor"
-    SUMMARY: ClassVar[str] = "Autoregressive intra codec of CompressAI (Cheng 2020)"
+    SPEC: ClassVar[ModelSpec] = _spec(
+        "lvc.models.intra_compressai:IntraCheng2020Anchor", "Autoregressive intra codec of CompressAI (Cheng 2020)"
+    )
 
     name: Literal["intra_cheng2020_anchor"]
     """Model name."""
@@ -89,8 +94,9 @@ class IntraTwoWidthsConfig(IntraCodecConfig):
 class IntraBmshj2018Config(IntraTwoWidthsConfig):
     """Intra codec: scale hyperprior (Balle et al., ICLR 2018), CompressAI's `bmshj2018-hyperprior`."""
 
-    CODEC: ClassVar[str] = "lvc.models.intra_compressai:IntraScaleHyperprior"
-    SUMMARY: ClassVar[str] = "Scale hyperprior intra codec of CompressAI"
+    SPEC: ClassVar[ModelSpec] = _spec(
+        "lvc.models.intra_compressai:IntraScaleHyperprior", "Scale hyperprior intra codec of CompressAI"
+    )
 
     name: Literal["intra_bmshj2018_hyperprior"]
     """Model name."""
@@ -100,8 +106,9 @@ class IntraBmshj2018Config(IntraTwoWidthsConfig):
 class IntraMbt2018Config(IntraTwoWidthsConfig):
     """Intra codec: hyperprior and autoregression (Minnen et al., NeurIPS 2018), CompressAI's `mbt2018`."""
 
-    CODEC: ClassVar[str] = "lvc.models.intra_compressai:IntraMbt2018"
-    SUMMARY: ClassVar[str] = "Autoregressive intra codec of CompressAI (Minnen 2018)"
+    SPEC: ClassVar[ModelSpec] = _spec(
+        "lvc.models.intra_compressai:IntraMbt2018", "Autoregressive intra codec of CompressAI (Minnen 2018)"
+    )
 
     name: Literal["intra_mbt2018"]
     """Model name."""
@@ -130,7 +137,7 @@ def check_intra(intra: IntraCodecConfig, colour: str) -> None:
     Raises:
         ConfigError: If they code different colour spaces.
     """
-    if colour != intra.COLOUR:
-        fit = ", ".join(name for name, config in INTRA_CODECS.items() if colour == config.COLOUR)
-        message = f"{intra.name} codes {intra.COLOUR} frames, and the others here are {colour}; choices are: {fit}"
+    if colour != intra.spec.colour:
+        fit = ", ".join(name for name, config in INTRA_CODECS.items() if colour == config.SPEC.colour)
+        message = f"{intra.name} codes {intra.spec.colour} frames, and the others here are {colour}; choices are: {fit}"
         raise ConfigError("intra.name", message)

@@ -4,9 +4,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lvc.config.b_frame import BFrameConfig
+from lvc.config.b_frame import B_FRAME_PARTS, B_FRAME_STREAMS, BFrameConfig, b_frame_motion
 from lvc.config.contract import ConfigError, contract
 from lvc.config.parts import FlowConfig
+from lvc.config.spec import ModelSpec, b_frame_kinds
 
 
 @contract
@@ -59,21 +60,14 @@ MOTION = SwinConfig(
 class MaskCRTBConfig(BFrameConfig):
     """MaskCRT-B: B frames by masked conditional residual Transformers, our reconstruction (Chen et al., TCSVT 2024)."""
 
-    PARTS: ClassVar[tuple[str, ...]] = (
-        "flow",
-        "predictor",
-        "motion",
-        "synthesis",
-        "frame",
-        "adaptation",
-        "intra",
-        "mask",
+    SPEC: ClassVar[ModelSpec] = ModelSpec(
+        network="lvc.models.maskcrt_b:MaskCRTB",
+        summary="B frames by masked conditional residual Transformers",
+        parts=(*B_FRAME_PARTS, "intra", "mask"),
+        kinds=b_frame_kinds((*B_FRAME_PARTS, "mask"), B_FRAME_STREAMS),
+        motion=b_frame_motion(),
+        stride=128,
     )
-    STREAMS: ClassVar[tuple[str, ...]] = ("intra", "intra_hyper", "motion", "motion_hyper", "frame", "frame_hyper")
-    DISTORTIONS: ClassVar[tuple[str, ...]] = ("estimated_motion", "predicted_motion", "decoded_motion")
-    STRIDE: ClassVar[int] = 128
-    CODEC: ClassVar[str] = "lvc.models.maskcrt_b:MaskCRTB"
-    SUMMARY: ClassVar[str] = "B frames by masked conditional residual Transformers"
 
     name: Literal["maskcrt_b"]
     """Model name."""

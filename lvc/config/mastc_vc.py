@@ -7,6 +7,7 @@ from pydantic import Field
 from lvc.config.contract import ConfigError, contract
 from lvc.config.intra import IntraCheng2020Config, IntraConfig, check_intra
 from lvc.config.parts import EntropyConfig, LowDelayConfig, StagedContextConfig
+from lvc.config.spec import Model, ModelSpec, p_frame_kinds
 
 
 @contract
@@ -40,21 +41,16 @@ class ContextConfig(StagedContextConfig):
 
 
 @contract
-class MASTCVCConfig:
+class MASTCVCConfig(Model):
     """MASTC-VC: multiscale motion-aware module and spatial-temporal-channel contexts (Wang et al., 2023)."""
 
-    PARTS: ClassVar[tuple[str, ...]] = ("features", "motion", "frame", "intra")
-    STREAMS: ClassVar[tuple[str, ...]] = (
-        "intra",
-        "intra_hyper",
-        "motion",
-        "motion_hyper",
-        "frame",
-        "frame_hyper",
+    SPEC: ClassVar[ModelSpec] = ModelSpec(
+        network="lvc.models.mastc_vc:MASTCVC",
+        summary="Feature-domain P-frame codec with multiscale motion and staged contexts",
+        parts=("features", "motion", "frame", "intra"),
+        kinds=p_frame_kinds(("features", "motion", "frame"), ("motion_hyper", "motion", "frame_hyper", "frame")),
+        stride=64,
     )
-    STRIDE: ClassVar[int] = 64
-    CODEC: ClassVar[str] = "lvc.models.mastc_vc:MASTCVC"
-    SUMMARY: ClassVar[str] = "Feature-domain P-frame codec with multiscale motion and staged contexts"
 
     name: Literal["mastc_vc"]
     """Model name."""

@@ -1,9 +1,7 @@
 """Every model that can be configured. Torch-free, so that a mistake is answered at once.
 
-A model's contract has five constants: ``PARTS`` that a stage may train, ``STREAMS`` whose bits it may weigh, the
-``STRIDE`` that crops are multiples of, the ``CODEC`` that is built from it, and a ``SUMMARY`` of one line. A model with
-distortions beside those of frame and prediction names them in ``DISTORTIONS``. What codes nothing says in ``USE`` what
-it is, and checks its stages itself (``check_other_stage``).
+A model's contract extends :class:`lvc.config.spec.Model` and says in ``SPEC`` what the rest of lvc has to know of
+it. What codes nothing has another ``task`` there, and checks its stages itself (``check_other_stage``).
 """
 
 from functools import reduce

@@ -1,5 +1,6 @@
 """What pMCTF-L may be configured to."""
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -8,6 +9,7 @@ from lvc.config.contract import ConfigError, contract
 from lvc.config.parts import EntropyConfig, MCTFConfig, SpyNetConfig
 from lvc.config.pwave import WaveletCoderConfig
 from lvc.config.schedule import StageConfig
+from lvc.config.spec import FrameKind, ModelSpec, MotionSpec
 
 MOST_LEVELS = 6
 
@@ -19,23 +21,28 @@ class PMCTFLConfig(WaveletCoderConfig):
     `levels` and the options beside it are those of the two coders of temporal bands, each a pWave++.
     """
 
-    PARTS: ClassVar[tuple[str, ...]] = (
-        "flow",
-        "lowpass",
-        "highpass",
-        *(f"{part}{level}" for level in range(MOST_LEVELS) for part in ("motion", "temporal", "scale")),
+    SPEC: ClassVar[ModelSpec] = ModelSpec(
+        network="lvc.models.pmctf_l:PMCTFL",
+        summary="Wavelet video codec with temporal filtering along motion, variable rate",
+        parts=(
+            *("flow", "lowpass", "highpass"),
+            *(f"{part}{level}" for level in range(MOST_LEVELS) for part in ("motion", "temporal", "scale")),
+        ),
+        motion=MotionSpec(("motion_hyper", "motion"), ("filtered_prediction",)),
+        intra=("lowpass",),
+        stride=64,
     )
-    STREAMS: ClassVar[tuple[str, ...]] = ("lowpass", "motion_hyper", "motion", "highpass")
-    DISTORTIONS: ClassVar[tuple[str, ...]] = ("filtered_prediction",)
-    STRIDE: ClassVar[int] = 64
-    COLOUR: ClassVar[str] = "rgb"
-    CODEC: ClassVar[str] = "lvc.models.pmctf_l:PMCTFL"
-    SUMMARY: ClassVar[str] = "Wavelet video codec with temporal filtering along motion, variable rate"
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """Those of `PARTS` that there are with so many temporal levels."""
-        return self.PARTS[: 3 + 3 * self.temporal_levels]
+    def spec(self) -> ModelSpec:
+        """The model's facts with as many temporal levels as it has."""
+        parts = self.SPEC.parts[: 3 + 3 * self.temporal_levels]
+        coding = parts[1:]  # every frame of a group depends on all of its bands
+        kinds = {
+            "L": FrameKind(coding, ("lowpass",), intra=True),
+            "H": FrameKind(coding, ("motion_hyper", "motion", "highpass")),
+        }
+        return replace(super().spec, parts=parts, kinds=kinds)
 
     name: Literal["pmctf_l"]
     """Model name."""

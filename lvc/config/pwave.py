@@ -1,11 +1,13 @@
 """What pWave++ may be configured to: the coder of one wavelet-transformed picture, and the intra codec made of it."""
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from lvc.config.contract import ConfigError, contract
 from lvc.config.parts import EntropyConfig, LowDelayConfig
+from lvc.config.spec import FrameKind, Model, ModelSpec
 
 
 @contract
@@ -25,7 +27,7 @@ class LiftingConfig:
 
 
 @contract
-class WaveletCoderConfig:
+class WaveletCoderConfig(Model):
     """A coder of one-channel pictures by their wavelet bands (pWave++)."""
 
     lifting: LiftingConfig = LiftingConfig()
@@ -51,6 +53,11 @@ class WaveletCoderConfig:
     lossless: bool = False
     """Decode exactly the input: integer lifting and colour transform, no quantisation, no post-processing."""
 
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's facts with its own qualities and levels."""
+        return replace(self.SPEC, qualities=self.qualities, spatial_levels=self.levels)
+
     def __post_init__(self):
         if min(self.step_start) <= 0:
             raise ConfigError("step_start", f"are positive factors, got {list(self.step_start)}")
@@ -60,12 +67,14 @@ class WaveletCoderConfig:
 class PWaveConfig(WaveletCoderConfig):
     """pWave++: intra codec on a learned wavelet transform (Meyer et al., ICIP 2024), each colour plane by itself."""
 
-    PARTS: ClassVar[tuple[str, ...]] = ("intra",)
-    STREAMS: ClassVar[tuple[str, ...]] = ("ll", "lh", "hl", "hh")
-    STRIDE: ClassVar[int] = 64
-    COLOUR: ClassVar[str] = "rgb"
-    CODEC: ClassVar[str] = "lvc.models.pwave:PWave"
-    SUMMARY: ClassVar[str] = "Intra codec on a learned wavelet transform, variable rate"
+    SPEC: ClassVar[ModelSpec] = ModelSpec(
+        network="lvc.models.pwave:PWave",
+        summary="Intra codec on a learned wavelet transform, variable rate",
+        parts=("intra",),
+        kinds={"I": FrameKind(("intra",), ("ll", "lh", "hl", "hh"), intra=True)},
+        stride=64,
+        inside=(("coder.", "lowpass."), ("coder.", "highpass.")),
+    )
 
     name: Literal["pwave"]
     """Model name."""

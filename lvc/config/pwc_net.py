@@ -6,19 +6,22 @@ from lvc.config.contract import ConfigError, contract
 from lvc.config.feasible import check_clips, check_parts
 from lvc.config.parts import PWCNetConfig
 from lvc.config.schedule import StageConfig
+from lvc.config.spec import Model, ModelSpec
 from lvc.config.spynet import check_flow_stage
 
 
 @contract
-class PWCNetModelConfig(PWCNetConfig):
+class PWCNetModelConfig(Model, PWCNetConfig):
     """PWC-Net: an optical flow network (Sun et al., CVPR 2018), trained for use in codecs."""
 
-    PARTS: ClassVar[tuple[str, ...]] = ("network",)
-    STREAMS: ClassVar[tuple[str, ...]] = ()
-    STRIDE: ClassVar[int] = 64
-    CODEC: ClassVar[str] = "lvc.models.pwc_net:PWCFlowNetwork"
-    SUMMARY: ClassVar[str] = "Larger optical flow network, to start codecs from"
-    USE: ClassVar[str] = "a flow network, no codec; codecs start from it with flow.weights"
+    SPEC: ClassVar[ModelSpec] = ModelSpec(
+        network="lvc.models.pwc_net:PWCFlowNetwork",
+        summary="Larger optical flow network, to start codecs from",
+        parts=("network",),
+        stride=64,
+        task="flow",
+        use="a flow network, no codec; codecs start from it with flow.weights",
+    )
 
     name: Literal["pwc_net"]
     """Model name."""
@@ -31,8 +34,8 @@ class PWCNetModelConfig(PWCNetConfig):
         Raises:
             ConfigError: Naming the option that cannot be, and what would be right.
         """
-        check_parts(key, stage, self.name, self.PARTS)
+        check_parts(key, stage, self.name, self.spec.parts)
         check_flow_stage(key, stage, self.name, dataset)
         if stage.flow.fewest_levels is not None:
             raise ConfigError(f"{key}.flow.fewest_levels", f"{self.name} runs all its levels; use null")
-        check_clips(key, stage, self.name, self.STRIDE, dataset)
+        check_clips(key, stage, self.name, self.spec.stride, dataset)

@@ -8,18 +8,21 @@ from lvc.config.contract import ConfigError, contract
 from lvc.config.feasible import check_clips, check_no_loss, check_parts
 from lvc.config.motion_resolution import SMALLEST, check_factors
 from lvc.config.schedule import StageConfig
+from lvc.config.spec import Model, ModelSpec
 
 
 @contract
-class ResolutionClassifierConfig:
+class ResolutionClassifierConfig(Model):
     """Says which resolution a frame's motion is best coded at, for one trained codec (after Fast-OMRA)."""
 
-    PARTS: ClassVar[tuple[str, ...]] = ("classifier",)
-    STREAMS: ClassVar[tuple[str, ...]] = ()
-    STRIDE: ClassVar[int] = 16
-    CODEC: ClassVar[str] = "lvc.models.resolution_classifier:ResolutionClassifier"
-    SUMMARY: ClassVar[str] = "Chooses the resolution of motion in place of a search"
-    USE: ClassVar[str] = "a classifier, no codec; an encoder asks it with motion_resolution.classifier"
+    SPEC: ClassVar[ModelSpec] = ModelSpec(
+        network="lvc.models.resolution_classifier:ResolutionClassifier",
+        summary="Chooses the resolution of motion in place of a search",
+        parts=("classifier",),
+        stride=16,
+        task="classifier",
+        use="a classifier, no codec; an encoder asks it with motion_resolution.classifier",
+    )
 
     name: Literal["resolution_classifier"]
     """Model name."""
@@ -53,7 +56,7 @@ class ResolutionClassifierConfig:
         """
         if self.codec is None:
             raise ConfigError("model.codec", "is required: the export of a codec whose costs are learned")
-        check_parts(key, stage, self.name, self.PARTS)
+        check_parts(key, stage, self.name, self.spec.parts)
         check_no_loss(key, stage, self.name)
         if any(stage.flow.weights):
             raise ConfigError(f"{key}.flow", f"{self.name} has no such terms; its loss is the labels' cross-entropy")
@@ -63,4 +66,4 @@ class ResolutionClassifierConfig:
         if stage.crop is not None and stage.crop < least:
             what = f"{stage.crop} is too small for motion at 1/{max(self.factors)}"
             raise ConfigError(f"{key}.crop", f"{what}; {least} or more")
-        check_clips(key, stage, self.name, self.STRIDE, dataset)
+        check_clips(key, stage, self.name, self.spec.stride, dataset)

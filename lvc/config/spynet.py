@@ -1,5 +1,6 @@
 """What SpyNet may be configured to where it is trained by itself."""
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -7,18 +8,22 @@ from pydantic import Field
 from lvc.config.contract import ConfigError, contract
 from lvc.config.feasible import check_clips, check_no_loss, check_parts
 from lvc.config.schedule import StageConfig
+from lvc.config.spec import Model, ModelSpec
 
 
 @contract
-class SpyNetModelConfig:
+class SpyNetModelConfig(Model):
     """SpyNet: an optical flow network (Ranjan and Black, CVPR 2017), trained for use in codecs."""
 
-    PARTS: ClassVar[tuple[str, ...]] = tuple(f"level{n}" for n in range(6))
-    STREAMS: ClassVar[tuple[str, ...]] = ()
-    STRIDE: ClassVar[int] = 1
-    CODEC: ClassVar[str] = "lvc.models.spynet:FlowNetwork"
-    SUMMARY: ClassVar[str] = "Optical flow network, to start codecs from"
-    USE: ClassVar[str] = "a flow network, no codec; codecs start from it with flow.weights"
+    SPEC: ClassVar[ModelSpec] = ModelSpec(
+        network="lvc.models.spynet:FlowNetwork",
+        summary="Optical flow network, to start codecs from",
+        parts=tuple(f"level{n}" for n in range(6)),
+        stride=1,
+        task="flow",
+        use="a flow network, no codec; codecs start from it with flow.weights",
+        pyramid=True,
+    )
 
     name: Literal["spynet"]
     """Model name."""
@@ -31,13 +36,18 @@ class SpyNetModelConfig:
     colour: Literal["rgb", "luma"] = "rgb"
     """What the network sees: RGB pictures, or their BT.601 luma."""
 
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's facts with the levels that it has."""
+        return replace(self.SPEC, parts=self.SPEC.parts[: self.levels], stride=2 ** (self.levels - 1))
+
     def check_other_stage(self, key: str, stage: StageConfig, dataset: Any) -> None:
         """Check that a stage can run, before anything does.
 
         Raises:
             ConfigError: Naming the option that cannot be, and what would be right.
         """
-        parts = self.PARTS[: self.levels]
+        parts = self.spec.parts
         check_parts(key, stage, self.name, parts)
         check_flow_stage(key, stage, self.name, dataset)
         if stage.flow.fewest_levels is not None and stage.flow.fewest_levels > self.levels:

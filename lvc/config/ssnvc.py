@@ -7,17 +7,20 @@ from pydantic import Field
 from lvc.config.contract import ConfigError, contract
 from lvc.config.intra import IntraConfig, IntraWindowAttentionConfig, check_intra
 from lvc.config.parts import EntropyConfig, LowDelayConfig, SpyNetConfig
+from lvc.config.spec import Model, ModelSpec, p_frame_kinds
 
 
 @contract
-class SSNVCConfig:
+class SSNVCConfig(Model):
     """SSNVC: single-stream neural video compression (Wang et al., 2024)."""
 
-    PARTS: ClassVar[tuple[str, ...]] = ("flow", "context", "frame", "intra")
-    STREAMS: ClassVar[tuple[str, ...]] = ("intra", "intra_hyper", "frame", "frame_hyper")
-    STRIDE: ClassVar[int] = 64
-    CODEC: ClassVar[str] = "lvc.models.ssnvc:SSNVC"
-    SUMMARY: ClassVar[str] = "Conditional P-frame codec that sends no motion"
+    SPEC: ClassVar[ModelSpec] = ModelSpec(
+        network="lvc.models.ssnvc:SSNVC",
+        summary="Conditional P-frame codec that sends no motion",
+        parts=("flow", "context", "frame", "intra"),
+        kinds=p_frame_kinds(("flow", "context", "frame"), ("frame_hyper", "frame")),
+        stride=64,
+    )
 
     name: Literal["ssnvc"]
     """Model name."""

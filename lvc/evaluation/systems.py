@@ -162,7 +162,7 @@ def _describe(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any
     metric = loss.get("metric", "mse")
     name = "-".join([export.info["model"], export.info["size"]] + ([metric] if metric != "mse" else []))
     facts = {"name": name, "path": str(path), "lmbda": loss.get("lmbda"), "metric": metric}
-    facts["qualities"] = export.codec.qualities
+    facts["qualities"] = export.codec.spec.qualities
     settings = {"kind": "learned", "model": export.info["model"], "digest": export.info["digest"]}
     return asdict(export.config), facts, settings
 

@@ -29,10 +29,7 @@ class BCANF(BFrameCodec):
         intra: Codec of the intra frames.
     """
 
-    stride = 64
     frame_types: ClassVar = {"b": 0, "B": 1, "P": 2}
-    _inter: ClassVar = ("flow", "predictor", "motion", "synthesis", "frame", "adaptation")
-    kind_parts: ClassVar = {"I": ("intra",), "P": _inter, "B": _inter, "b": _inter}
 
     def __init__(self, config: BCANFConfig, intra: VideoCodec):
         super().__init__(config, intra)

@@ -78,12 +78,8 @@ class BFrameCodec(VideoCodec):
     motion: ConditionalCodec
     frame: ConditionalCodec
 
-    motion_variants = ("omra", "A", "B")
-    _streams: ClassVar = ("motion_hyper", "motion", "frame_hyper", "frame")
-    kind_streams: ClassVar = {"I": ("intra_hyper", "intra"), "P": _streams, "B": _streams, "b": _streams}
-
     def __init__(self, config: BFrameConfig, intra: VideoCodec):
-        super().__init__()
+        super().__init__(config)
         structure = config.structure
         self.structure = HierarchicalB(structure.gop, structure.intra_period, structure.tail)
         self.motion_resolution = motion_resolution(config.motion_resolution)

@@ -12,8 +12,6 @@ Decided where the paper is silent:
 * Table X: see :class:`lvc.layers.contexts.FrameGenerator`.
 """
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -49,13 +47,8 @@ class DCVCTCM(VideoCodec):
         intra: Codec of the intra frames.
     """
 
-    stride = 64
-    motion_variants = ("omra", "A")
-    kind_parts: ClassVar = {"I": ("intra",), "P": ("flow", "motion", "context", "frame")}
-    kind_streams: ClassVar = {"I": ("intra_hyper", "intra"), "P": ("motion_hyper", "motion", "frame_hyper", "frame")}
-
     def __init__(self, config: DCVCTCMConfig, intra: VideoCodec):
-        super().__init__()
+        super().__init__(config)
         self.structure = LowDelay(config.structure.intra_period)
         self.motion_resolution = motion_resolution(config.motion_resolution)
         self.intra = intra

@@ -1,7 +1,5 @@
 """What the intra codecs share: transforms around a latent at 1/16 of the size and a hyper latent at 1/64."""
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 from lvc.codec import FrameCoding, Rate, VideoCodec
@@ -29,10 +27,6 @@ class IntraCodec(VideoCodec):
         g_s: Latent to frame.
     """
 
-    stride = 64
-    kind_parts: ClassVar = {"I": ("intra",)}
-    kind_streams: ClassVar = {"I": ("intra_hyper", "intra")}
-
     def __init__(
         self,
         config: IntraCodecConfig,
@@ -43,7 +37,7 @@ class IntraCodec(VideoCodec):
         h_s: nn.Module,
         g_s: nn.Module,
     ):
-        super().__init__()
+        super().__init__(config)
         self.structure = LowDelay(config.structure.intra_period)
         self.latent = latent
         self.g_a, self.h_a, self.h_s, self.g_s = g_a, h_a, h_s, g_s

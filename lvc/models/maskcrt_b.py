@@ -63,10 +63,7 @@ class MaskCRTB(BFrameCodec):
         intra: Codec of the intra frames.
     """
 
-    stride = 128
     frame_types: ClassVar = {"b": 0, "B": 1, "P": 1}
-    _inter: ClassVar = ("flow", "predictor", "motion", "synthesis", "frame", "adaptation", "mask")
-    kind_parts: ClassVar = {"I": ("intra",), "P": _inter, "B": _inter, "b": _inter}
 
     def __init__(self, config: MaskCRTBConfig, intra: VideoCodec):
         super().__init__(config, intra)

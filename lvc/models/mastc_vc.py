@@ -16,8 +16,6 @@ Decided where the paper is silent or contradicts itself:
   reference, and training starts from there instead of learning to copy first.
 """
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -102,12 +100,8 @@ class MASTCVC(VideoCodec):
         intra: Codec of the intra frames.
     """
 
-    stride = 64
-    kind_parts: ClassVar = {"I": ("intra",), "P": ("features", "motion", "frame")}
-    kind_streams: ClassVar = {"I": ("intra_hyper", "intra"), "P": ("motion_hyper", "motion", "frame_hyper", "frame")}
-
     def __init__(self, config: MASTCVCConfig, intra: VideoCodec):
-        super().__init__()
+        super().__init__(config)
         self.structure = LowDelay(config.structure.intra_period)
         self.intra = intra
         n, latent, hyper, aware = config.channels, config.latent_channels, config.hyper_channels, config.motion_aware

@@ -49,14 +49,11 @@ class PMCTFL(VideoCodec):
         config: The model's configuration.
     """
 
-    stride = 64
-
     def __init__(self, config: PMCTFLConfig):
-        super().__init__()
+        super().__init__(config)
         self.config, levels = config, range(config.temporal_levels)
         own = config.structure
         self.structure = MCTF(own.gop, config.temporal_levels, own.first_level, adaptive_gop(own))
-        self.qualities, self.spatial_levels = config.qualities, config.levels
         self.planes = ColourPlanes(config.chroma, config.lossless)
         law = ScaleLaw("laplace", config.entropy.likelihood_bound)
         self.flow = SpyNet(config.flow.levels, config.flow.widths)
@@ -68,10 +65,6 @@ class PMCTFL(VideoCodec):
         )
         self.scale = nn.ModuleList(QualityFactor((1.0, 1.0), config.qualities) for _ in levels)
         self.lowpass, self.highpass = PlaneCoder(config, law), PlaneCoder(config, law)
-        every = tuple(self.parts)
-        # every frame of a group depends on all of its bands
-        self.kind_parts = {"L": every[1:], "H": every[1:]}
-        self.kind_streams = {"L": ("lowpass",), "H": ("motion_hyper", "motion", "highpass")}
 
     @property
     def parts(self) -> dict[str, list[nn.Module]]:
@@ -173,7 +166,7 @@ class PMCTFL(VideoCodec):
 
     def quality(self, rate: Rate, batch: int) -> Tensor:
         """Quality indices ``(B,)`` of a rate point."""
-        return middle_quality(self.qualities, batch, self) if rate.q is None else rate.q
+        return middle_quality(self.config.qualities, batch, self) if rate.q is None else rate.q
 
     def code_frame(
         self,

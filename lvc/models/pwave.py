@@ -21,8 +21,6 @@ Decided where papers and released code are silent, or do otherwise:
 * A rate point without q is the middle quality.
 """
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 from lvc.codec import FrameCoding, Rate, VideoCodec
@@ -40,14 +38,9 @@ class PWave(VideoCodec):
         config: The model's configuration.
     """
 
-    stride = 64
-    kind_parts: ClassVar = {"I": ("intra",)}
-    kind_streams: ClassVar = {"I": ("ll", "lh", "hl", "hh")}
-
     def __init__(self, config: PWaveConfig):
-        super().__init__()
+        super().__init__(config)
         self.config = config
-        self.qualities, self.spatial_levels = config.qualities, config.levels
         self.structure = LowDelay(config.structure.intra_period)
         self.planes = ColourPlanes(config.chroma, config.lossless)
         self.coder = PlaneCoder(config, ScaleLaw("laplace", config.entropy.likelihood_bound))
@@ -81,7 +74,7 @@ class PWave(VideoCodec):
 
     def quality(self, rate: Rate, batch: int) -> Tensor:
         """Quality indices ``(B,)`` of a rate point."""
-        return middle_quality(self.qualities, batch, self) if rate.q is None else rate.q
+        return middle_quality(self.config.qualities, batch, self) if rate.q is None else rate.q
 
     def describe(self) -> dict[str, tuple[int, int]]:
         """Bands by stream name: planes and downsampling, of the finest level where there are several."""

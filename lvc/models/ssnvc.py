@@ -19,8 +19,6 @@ Decided where the paper is silent or contradicts itself:
 * Fresh weights begin as in DCVC-TCM: an untrained P frame is its reference, warped with the predicted flow.
 """
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -58,12 +56,8 @@ class SSNVC(VideoCodec):
         intra: Codec of the intra frames.
     """
 
-    stride = 64
-    kind_parts: ClassVar = {"I": ("intra",), "P": ("flow", "context", "frame")}
-    kind_streams: ClassVar = {"I": ("intra_hyper", "intra"), "P": ("frame_hyper", "frame")}
-
     def __init__(self, config: SSNVCConfig, intra: VideoCodec):
-        super().__init__()
+        super().__init__(config)
         self.structure = LowDelay(config.structure.intra_period)
         self.intra = intra
         n, latent, hyper = config.channels, config.latent_channels, config.hyper_channels

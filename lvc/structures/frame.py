@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 from lvc.bitstream.packet import Packet
 from lvc.codec import EncodedFrame, FrameCoding, Rate, VideoCodec
 from lvc.entropy.streams import Estimate, Read, SymbolStream, Write
+from lvc.errors import BitstreamError
 from lvc.layers.padding import pad, padded_size
 
 
@@ -56,7 +57,7 @@ def write_frame(
     """
     height, width = frame.shape[-2:]
     padded, factor, tried = pad(frame, codec.stride), None, {}
-    if kind != "I" and codec.motion_resolution is not None:
+    if not codec.spec.kinds[kind].intra and codec.motion_resolution is not None:
         best = codec.motion_resolution.best(codec, kind, padded, state, rate, (height, width), distance)
         coding, payload, factor, tried = best.coding, best.payload, best.factor, best.tried
     else:
@@ -84,10 +85,12 @@ def read_frame(
     Raises:
         BitstreamError: The payload does not fit what the networks compute.
     """
+    if packet.kind not in codec.spec.kinds:
+        raise BitstreamError(f"frame {packet.index} is of unknown kind '{packet.kind}'")
     stream = Read(packet.payload)
     padded = padded_size(size, codec.stride)
     motion = {}
-    if packet.kind != "I" and codec.motion_resolution is not None:
+    if not codec.spec.kinds[packet.kind].intra and codec.motion_resolution is not None:
         motion["scale"] = codec.motion_resolution.read(stream)
     coding = codec.code_frame(packet.kind, None, state, stream, rate, padded, **motion)
     stream.finish()

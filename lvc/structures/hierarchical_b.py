@@ -178,7 +178,7 @@ class HierarchicalB:
         held, problem = DecodedFrames(), None
         try:
             for packet in packets:
-                if packet.kind not in codec.kind_parts:
+                if packet.kind not in codec.spec.kinds:
                     raise BitstreamError(f"frame {packet.index} is of unknown kind '{packet.kind}'")
                 if packet.kind in "IP":  # a new group: frames of the last one that did not come never will
                     yield from held.shown(all_of_them=True)

@@ -179,7 +179,7 @@ def of_header(structure: dict[str, Any], codec: VideoCodec) -> MotionResolution 
         return None
     try:
         config = build(MotionResolutionConfig, {"search": "exhaustive", **described}, "motion_resolution")
-        check_variant(config, codec.motion_variants)
+        check_variant(config, codec.spec.motion_variants)
     except ConfigError as error:
         raise BitstreamError(f"not decodable: {error}") from None
     return MotionResolution(config)

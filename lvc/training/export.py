@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from lvc.codec import VideoCodec
 from lvc.config.contract import build
-from lvc.config.model import ModelConfig
+from lvc.config.model import MODELS, ModelConfig
 from lvc.config.parts import shipped_flow
+from lvc.config.spec import ModelSpec
 from lvc.entropy.priors import EntropyModel
 from lvc.entropy.tables import CodingTables
 from lvc.errors import UserError
@@ -119,9 +120,9 @@ def load_export(path: Path | str, device: str = "cpu", codec_only: bool = True) 
     path = Path(path)
     header, digest, tensors = read_export(path)
     config = build(ModelConfig, header["config"], f"{path}: model")
+    if codec_only and config.spec.task != "codec":
+        raise UserError(f"{path}: is {config.spec.use}")
     codec = build_codec(config)
-    if codec_only and not isinstance(codec, VideoCodec):
-        raise UserError(f"{path}: is {config.USE}")
     weights = {n.removeprefix("weights."): t for n, t in tensors.items() if n.startswith("weights.")}
     try:
         codec.load_state_dict(weights)
@@ -176,13 +177,10 @@ def load_parts(codec: VideoCodec, path: Path | str, parts: Sequence[str] = ()) -
     """
     header, _, tensors = read_export(path)
     weights = {n.removeprefix("weights."): t for n, t in tensors.items() if n.startswith("weights.")}
-    if header["config"]["name"] == "spynet":
+    spec = MODELS[header["config"]["name"]].SPEC
+    if spec.pyramid:
         weights = _flow_weights(weights, codec)
-    if header["config"]["name"].startswith("intra_") and "intra" not in codec.state_dict() and len(codec.parts) > 1:
-        weights = {f"intra.{name}": tensor for name, tensor in weights.items()}
-    if header["config"]["name"] == "pwave":
-        coder = {n.removeprefix("coder."): t for n, t in weights.items()}
-        weights |= {f"{band}.{n}": t for band in ("lowpass", "highpass") for n, t in coder.items()}
+    weights = _inside(weights, spec, codec)
     loaded = []
     for part in parts or codec.parts:
         if part not in codec.parts:
@@ -234,11 +232,26 @@ def load_starting_weights(codec: VideoCodec, config: Any, trained_flow: bool = F
     return loaded
 
 
+def _inside(weights: dict[str, Tensor], spec: ModelSpec, codec: nn.Module) -> dict[str, Tensor]:
+    """Weights under the names that they have in a ``codec`` with that network as a part; else as they are."""
+    names = codec.state_dict().keys()
+    moved = {
+        there + name.removeprefix(here): tensor
+        for here, there in spec.inside
+        for name, tensor in weights.items()
+        if name.startswith(here)
+    }
+    return moved if moved.keys() & names else weights
+
+
 def _flow_weights(weights: dict[str, Tensor], codec: nn.Module) -> dict[str, Tensor]:
-    """A flow network's weights under the names, and in the shapes, that they have in ``codec``."""
+    """A pyramid's weights with as many levels, and in the shapes, that the flow network of ``codec`` has."""
     own = {name.removeprefix("flow."): tensor for name, tensor in weights.items()}
-    networks = {name: module for name, module in codec.named_modules() if isinstance(module, SpyNet)}
-    return {f"{at}.{name}": t for at, net in networks.items() for name, t in fit_pyramid(own, net).items()}
+    fitted = dict(weights)
+    for at, network in codec.named_modules():
+        if isinstance(network, SpyNet):
+            fitted |= {f"{at}.{name}": tensor for name, tensor in fit_pyramid(own, network).items()}
+    return fitted
 
 
 def _move(codec: VideoCodec, device: str) -> None:

@@ -23,8 +23,8 @@ class StageModule(StageBase):
 
     def __init__(self, codec: VideoCodec, run: RunConfig, name: str, total: int, first_step: int = 0):
         super().__init__(codec, run, name, total, first_step)
-        self.loss = RateDistortionLoss(self.stage.loss, run.loss, getattr(run.model, "qualities", None))
-        self.motion_only = motion_only(self.stage)
+        self.loss = RateDistortionLoss(self.stage.loss, run.loss, run.model.spec.qualities)
+        self.motion_only = motion_only(self.stage, run.model.spec)
 
     def prepare(self, clip: Tensor) -> Tensor:
         """``(B, T, 3, h, w)`` bytes to floats in [0, 1], sides multiples of the codec's stride."""

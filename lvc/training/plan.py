@@ -63,7 +63,7 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
     made = {Path(run.dir, "stages", f"{name}.safetensors").resolve() for name in run.schedule.order}
     for name in run.schedule.running:
         stage, key = run.schedule.stages[name], f"schedule.stages.{name}"
-        if isinstance(codec, VideoCodec):
+        if run.model.spec.task == "codec":
             _check_kinds(codec, stage, key)
         _check_trains(codec, stage, key)
         process_batch(stage, run.trainer, world, key)
@@ -100,14 +100,14 @@ def _check_trains(codec: VideoCodec, stage: StageConfig, key: str) -> None:
 
 def _check_kinds(codec: VideoCodec, stage: StageConfig, key: str) -> None:
     kinds = dict.fromkeys(codec.structure.kinds(stage.frames))
-    trained = [k for k in kinds if set(codec.kind_parts[k]) & set(stage.train)]
+    trained = [k for k in kinds if set(codec.spec.kinds[k].parts) & set(stage.train)]
     if not trained:
         parts = ", ".join(stage.train)
         raise ConfigError(f"{key}.frames", f"no frame among {stage.frames} is coded with {parts}: nothing would train")
     for kind in stage.loss.kinds:
-        if kind not in codec.kind_parts:
-            raise ConfigError(f"{key}.loss.kinds.{kind}", f"no frame kind; choices are: {', '.join(codec.kind_parts)}")
-    if set(stage.loss.distortion) - {"frame"} and "I" in trained:
+        if kind not in codec.spec.kinds:
+            raise ConfigError(f"{key}.loss.kinds.{kind}", f"no frame kind; choices are: {', '.join(codec.spec.kinds)}")
+    if set(stage.loss.distortion) - {"frame"} and any(codec.spec.kinds[k].intra for k in trained):
         raise ConfigError(
             f"{key}.loss.distortion", "intra frames have no prediction: train intra in a stage of its own"
         )

@@ -28,7 +28,7 @@ from lvc.training.provenance import provenance
 from lvc.training.report import Progress, log_metrics
 from lvc.training.stages import enter, freeze, learnable, motion_only
 from lvc.training.tables import log_tables
-from lvc.training.task import task_of
+from lvc.training.task import TASKS
 from lvc.training.watch import Watch
 
 
@@ -75,7 +75,7 @@ class Run:
         self.learnable = learnable(self.codec)
         self.sources = open_sources(run)
         check_plan(run, self.codec, self.sources)
-        self.task = task_of(self.codec, run)
+        self.task = TASKS[run.model.spec.task](run)
         self.validation = self.task.material(self.sources[run.schedule.running[0]])
         self._load_weights()
         if run.trainer.channels_last:
@@ -174,7 +174,7 @@ class Run:
             return None
         last = list(self.state.stages)[-1]
         stages = [self.config.schedule.stages[n] for n in (last, name)]
-        same = len({(s.loss.metric, s.loss.lmbda, motion_only(s)) for s in stages}) == 1
+        same = len({(s.loss.metric, s.loss.lmbda, motion_only(s, self.config.model.spec)) for s in stages}) == 1
         return self.state.stages[last].get("after") if same else None
 
     def _loader(self, name: str, trainer: pl.Trainer) -> Any:

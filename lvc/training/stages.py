@@ -9,6 +9,7 @@ from torch import nn
 from lvc.codec import VideoCodec
 from lvc.config.run import OptimizerConfig
 from lvc.config.schedule import ActionConfig, StageConfig
+from lvc.config.spec import ModelSpec
 from lvc.errors import UserError
 from lvc.training.export import load_parts
 
@@ -66,12 +67,9 @@ def _copy(codec: VideoCodec, action: ActionConfig, option: str) -> None:
         raise UserError(f"{option}: {shapes}") from None
 
 
-def motion_only(stage: StageConfig) -> bool:
+def motion_only(stage: StageConfig, spec: ModelSpec) -> bool:
     """Whether a stage asks for nothing beyond motion: then frames are not coded, and the prediction stands for them."""
-    terms, streams = stage.loss.distortion, stage.loss.rate
-    return (
-        bool(terms) and not any(t.startswith("frame") for t in terms) and all(s.startswith("motion") for s in streams)
-    )
+    return spec.motion_only(set(stage.loss.distortion), set(stage.loss.rate))
 
 
 def build_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig, lr: float) -> torch.optim.Optimizer:

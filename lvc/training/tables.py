@@ -28,7 +28,7 @@ def log_tables(trainer: pl.Trainer, module: pl.LightningModule, stages: dict[str
         return
     plan = module.config.schedule.stages
     coded = {
-        name: record for name, record in stages.items() if not motion_only(plan[name])
+        name: record for name, record in stages.items() if not motion_only(plan[name], module.config.model.spec)
     }  # predictions are no points
     picture = _picture(coded, anchor)
     for board in boards(trainer) if picture is not None else ():

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from pytorch_lightning.utilities import rank_zero_only
-from torch import nn
 from torch.utils.data import Dataset
 
 from lvc.codec import VideoCodec
@@ -151,7 +150,5 @@ class _Views(Dataset):
 _STILL = AugmentConfig(horizontal_flip=False, vertical_flip=False, time_reversal=False)
 
 
-def task_of(network: nn.Module, run: RunConfig) -> CodecTask:
-    """How ``network`` is trained."""
-    kinds = {VideoCodec: CodecTask, FlowNetwork: FlowTask, ResolutionClassifier: ClassifierTask}
-    return next(task for kind, task in kinds.items() if isinstance(network, kind))(run)
+TASKS = {"codec": CodecTask, "flow": FlowTask, "classifier": ClassifierTask}
+"""How a network is trained, by its spec's task."""

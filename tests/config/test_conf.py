@@ -71,7 +71,7 @@ def test_combinations_of_choices(model, size, schedule, loss, dataset):
     assert (run.model.name, run.model.size, run.size) == (model, size, size)
     assert (run.schedule.name, run.dataset.name) == (schedule, dataset)
     assert run.loss.lmbda in run.loss.choices
-    rate = "" if hasattr(run.model, "USE") else f"-{run.loss.metric}-{run.loss.lmbda:g}"
+    rate = "" if run.model.spec.task != "codec" else f"-{run.loss.metric}-{run.loss.lmbda:g}"
     assert run.name == f"{model}-{size}{rate}"
 
 

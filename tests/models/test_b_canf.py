@@ -120,14 +120,14 @@ def test_every_part_trains_and_gradients_reach_earlier_frames(changes):
     terms = [coding.frames.square().mean(), *(d.mean() for d in coding.distortions.values())]
     (sum(terms) + sum(b.mean() for b in coding.bits.values()) / 1e4).backward()
     assert not [n for n, p in codec.named_parameters() if p.requires_grad and p.grad is None]
-    assert set(coding.distortions) == set(BCANFConfig.DISTORTIONS)
+    assert set(coding.distortions) == {*BCANFConfig.SPEC.motion.distortions, *BCANFConfig.SPEC.distortions}
 
 
 def test_parts_hold_every_parameter_once():
     codec = tiny_codec()
     held = [p for modules in codec.parts.values() for m in modules for p in m.parameters()]
     assert len({id(p) for p in held}) == len(held) == len(list(codec.parameters()))
-    assert tuple(codec.parts) == BCANFConfig.PARTS
+    assert tuple(codec.parts) == BCANFConfig.SPEC.parts
 
 
 def test_frame_types_change_what_is_coded_and_leave_nothing_behind():

@@ -95,7 +95,7 @@ def test_what_trains_and_what_is_decoded(changes, size):
     terms = [coding.frames.square().mean(), *(d.mean() for d in coding.distortions.values())]
     (sum(terms) + sum(b.mean() for b in coding.bits.values()) / 1e4).backward()
     assert not [n for n, p in codec.named_parameters() if p.requires_grad and p.grad is None]
-    assert set(coding.distortions) == set(MaskCRTBConfig.DISTORTIONS)
+    assert set(coding.distortions) == {*MaskCRTBConfig.SPEC.motion.distortions, *MaskCRTBConfig.SPEC.distortions}
 
 
 def test_estimated_bits_match_the_payload():
@@ -124,7 +124,7 @@ def test_parts_hold_every_parameter_once():
     codec = tiny_codec()
     held = [p for modules in codec.parts.values() for m in modules for p in m.parameters()]
     assert len({id(p) for p in held}) == len(held) == len(list(codec.parameters()))
-    assert tuple(codec.parts) == MaskCRTBConfig.PARTS
+    assert tuple(codec.parts) == MaskCRTBConfig.SPEC.parts
 
 
 def test_attention_stays_within_windows_and_sees_signal_and_condition():

@@ -167,7 +167,7 @@ def test_parts_hold_every_parameter_once():
     codec = tiny_codec()
     held = [p for modules in codec.parts.values() for m in modules for p in m.parameters()]
     assert len({id(p) for p in held}) == len(held) == len(list(codec.parameters()))
-    assert tuple(codec.parts) == tiny_config().PARTS
+    assert tuple(codec.parts) == tiny_config().spec.parts
 
 
 def test_an_untrained_p_frame_is_nearly_its_reference():

@@ -153,7 +153,7 @@ def test_training_reaches_every_parameter(changes):
     assert all(n.startswith(allowed) for n in idle), idle
     held = [p for modules in codec.parts.values() for m in modules for p in m.parameters()]
     assert len({id(p) for p in held}) == len(held) == len(list(codec.parameters()))
-    assert set(codec.parts) <= set(PMCTFLConfig.PARTS)
+    assert set(codec.parts) <= set(PMCTFLConfig.SPEC.parts)
 
 
 def test_motion_alone_leaves_bands_uncoded_and_a_distance_begins_at_its_level():

@@ -184,7 +184,7 @@ def test_parts_hold_every_parameter_once():
     codec = small_codec()
     held = [p for modules in codec.parts.values() for m in modules for p in m.parameters()]
     assert len({id(p) for p in held}) == len(held) == len(list(codec.parameters()))
-    assert tuple(codec.parts) == SSNVCConfig.PARTS
+    assert tuple(codec.parts) == SSNVCConfig.SPEC.parts
 
 
 @pytest.mark.parametrize("unets", [0, 1])

@@ -64,7 +64,7 @@ class FactorCosts:
     def __init__(self, config: ResolutionClassifierConfig):
         export = load_export(config.codec)
         self.codec = export.codec
-        if not self.codec.motion_variants:
+        if not self.codec.spec.motion_variants:
             what = f"{export.config.name} has no motion that could be coded at another resolution"
             raise ConfigError("model.codec", f"{config.codec}: {what}")
         self._known: dict[Hashable, Costs] = {}
