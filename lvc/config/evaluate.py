@@ -17,34 +17,50 @@ class ProtocolConfig:
 
     name: str
     """Protocol name."""
-    intra_period: int = Field(32, ge=1)
-    """Frames from one intra frame to the next, for every codec."""
+    intra_period: int = Field(32, ge=-1)
+    """Frames from one intra frame to the next, for every codec; -1: only the first frame of a sequence."""
     frames: int | None = Field(96, ge=1)
     """Frames of each sequence, from its first; null takes all."""
     short: Literal["refuse", "use"] = "refuse"
     """A sequence with fewer frames stops the evaluation, or is used as far as it goes."""
-    metrics: tuple[Literal["psnr", "ms_ssim"], ...] = ("psnr", "ms_ssim")
-    """Quality metrics, in RGB."""
+    metrics: tuple[Literal["psnr", "ms_ssim", "vmaf", "xpsnr"], ...] = ("psnr", "ms_ssim")
+    """Quality metrics: `psnr` and `ms_ssim` in RGB, and by plane where sources have planes; `vmaf` (with NEG) and
+    `xpsnr` on planes, by the binary of `imageio-ffmpeg`."""
+
+    def period(self, frames: int) -> int:
+        """Frames from one intra frame to the next in a sequence of this length."""
+        return frames if self.intra_period == -1 else self.intra_period
 
     def __post_init__(self):
+        if self.intra_period == 0:
+            raise ConfigError("intra_period", "is at least 1, or -1 for one intra frame alone; got 0")
         if "psnr" not in self.metrics:
             raise ConfigError("metrics", "needs 'psnr'; 'ms_ssim' may be left out")
 
 
 @contract
 class TraditionalConfig:
-    """One encoder of the FFmpeg libraries and how it is run."""
+    """One encoder of the FFmpeg libraries and how it is run.
 
+    In options `{keyint}` stands for the protocol's intra period (a large number where it is -1) and `{point}` for the
+    rate point.
+    """
+
+    through: Literal["pyav", "ffmpeg"] = "pyav"
+    """The libraries in the `av` package, or the binary in `imageio-ffmpeg`, which has more encoders."""
     encoder: str
     """FFmpeg's name of the encoder (libx264, libx265, libsvtav1, libvpx-vp9, ...)."""
     quality: str = "crf"
-    """The encoder's option that a rate point sets (`crf`, `qp`)."""
+    """The encoder's option that a rate point sets (`crf`, `qp`); only a name where another option holds `{point}`."""
     points: tuple[float, ...]
     """Values of that option, one rate point each."""
     options: dict[str, str | int | float | dict[str, str | int | float]] = Field(default_factory=dict)
     """The encoder's other options; a mapping becomes `key=value:key=value`."""
     threads: int = Field(1, ge=0)
     """Encoder threads (0: the encoder chooses); x264's sliced threads cost bits, so the default is one."""
+    pixels: str | None = None
+    """Pixel format that it codes, made from RGB (`yuv420p`, `yuv444p`); null takes the source's own planes as they are,
+    and 4:2:0 where it has only RGB."""
     filter: str | None = None
     """FFmpeg bitstream filter over the packets, e.g. to drop the text an encoder writes about itself."""
 

@@ -12,7 +12,7 @@ SWSCALE = {"bt601": 5, "bt709": 1, "bt2020": 9}
 _NAME_OF_TAG = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2020"}
 """Matrix by the tag in a file (ITU-T H.273); FCC and SMPTE 240M go by their nearest relatives."""
 
-_LUMA = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
+LUMA = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 """Weights of red and blue in luma (ITU-T H.273, table 4)."""
 
 TAGS = {"bt601": 6, "bt709": 1, "bt2020": 9}
@@ -68,7 +68,7 @@ def luma_of(rgb: np.ndarray, matrix: str) -> np.ndarray:
 
     Kr R + (1 - Kr - Kb) G + Kb B, rounded (ITU-T H.273, 8.3).
     """
-    kr, kb = _LUMA[matrix]
+    kr, kb = LUMA[matrix]
     weights = np.array([kr, 1 - kr - kb, kb], np.float32)
     return np.rint(rgb @ weights).astype(np.uint8)[..., None]
 

@@ -1,19 +1,12 @@
 """Records as rate-distortion curves, per sequence and over the data set, and their BD-rates."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from lvc.curves.metrics import METRICS
 from lvc.evaluation.bdrate import Delta, Method, bd_psnr, bd_rate, rate_difference
-from lvc.evaluation.metrics import ms_ssim_db
 from lvc.evaluation.records import Record
-
-METRICS: dict[str, tuple[str, Callable[[float], float]]] = {
-    "psnr": ("PSNR (RGB, dB)", float),
-    "ms_ssim": ("MS-SSIM (dB)", ms_ssim_db),
-}
-"""Label of each metric's axis, and its scale: curves are compared on one where differences are decibels."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +32,9 @@ class Curve:
 
 def sequence_curve(records: list[Record], codec: str, sequence: str, metric: str) -> Curve:
     """A codec's curve on one sequence; records with an error or without the metric are left out."""
-    scale = METRICS[metric][1]
+    scale = METRICS[metric].scale
     chosen = [r for r in _sound(records, codec, metric) if r.sequence == sequence]
-    return Curve.of([(r.bpp, scale(getattr(r, metric)), r.point) for r in chosen])
+    return Curve.of([(r.bpp, scale(r.value(metric)), r.point) for r in chosen])
 
 
 def mean_curve(records: list[Record], codec: str, metric: str) -> Curve:
@@ -49,15 +42,15 @@ def mean_curve(records: list[Record], codec: str, metric: str) -> Curve:
 
     Rate points that are missing on a sequence are left out, for a mean over fewer sequences is another curve.
     """
-    scale = METRICS[metric][1]
-    sequences = {r.sequence for r in records if getattr(r, metric) is not None}
+    scale = METRICS[metric].scale
+    sequences = {r.sequence for r in records if r.value(metric) is not None}
     by_point: dict[str, list[Record]] = {}
     for record in _sound(records, codec, metric):
         by_point.setdefault(record.point, []).append(record)
     whole = {point: group for point, group in by_point.items() if {r.sequence for r in group} == sequences}
     return Curve.of(
         [
-            (float(np.mean([r.bpp for r in g])), float(np.mean([scale(getattr(r, metric)) for r in g])), point)
+            (float(np.mean([r.bpp for r in g])), float(np.mean([scale(r.value(metric)) for r in g])), point)
             for point, g in whole.items()
         ]
     )
@@ -77,7 +70,7 @@ def at_like_rates(records: list[Record]) -> list[Record]:
 
 
 def _sound(records: list[Record], codec: str, metric: str) -> list[Record]:
-    return [r for r in records if r.codec == codec and not r.error and getattr(r, metric) is not None]
+    return [r for r in records if r.codec == codec and not r.error and r.value(metric) is not None]
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,7 @@ class Comparison:
 
     Attributes:
         codec: The curve.
-        metric: ``psnr`` or ``ms_ssim``.
+        metric: One of :data:`lvc.curves.metrics.METRICS`.
         method: Interpolation.
         rate: BD-rate by sequence, in percent.
         gain: BD-PSNR (or of MS-SSIM in dB) by sequence, in dB.

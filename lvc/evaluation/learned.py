@@ -14,7 +14,7 @@ from lvc.config.evaluate import ProtocolConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.datasets.frames import to_tensor
 from lvc.evaluation.frames import FrameFacts
-from lvc.evaluation.measure import Measurement, compare_frames
+from lvc.evaluation.measure import Measurement, compare_frames, with_planes
 from lvc.evaluation.motion import MiddleFrame
 from lvc.evaluation.sequences import Source
 from lvc.evaluation.timing import Stopwatch
@@ -55,7 +55,7 @@ def measure_learned(
                 wrong.append(index)
             yield frame
 
-    quality, crop = compare_frames(source, checked(), protocol.metrics, str(path))
+    quality, crop = compare_frames(source, with_planes(source, checked()), protocol.metrics, str(path))
     size = target.stat().st_size
     return Measurement(
         bytes=size,
@@ -92,7 +92,7 @@ def _encode(
     reading, encoding = Stopwatch(), Stopwatch()
     frames = reading.over(to_tensor(frame) for frame in source.frames())
     sequence = source.sequence
-    video = encode_video(export, frames, target, sequence.fps, sequence.matrix, protocol.intra_period, *choices)
+    video = encode_video(export, frames, target, sequence.fps, sequence.matrix, protocol.period(source.count), *choices)
     coded = _Coded(MiddleFrame(source.count))
     for frame in encoding.over(video):
         packet = frame.packet

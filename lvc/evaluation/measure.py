@@ -1,8 +1,8 @@
 """What measuring any codec has in common: decoded frames against the source, and a crop to look at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import repeat, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,12 @@ from PIL import Image
 from torch import Tensor
 
 from lvc.datasets.frames import to_bytes
+from lvc.datasets.planes import Planes, planes_from, planes_of
 from lvc.errors import UserError
 from lvc.evaluation.frames import FrameFacts
 from lvc.evaluation.metrics import QualityMeter
 from lvc.evaluation.motion import MotionPicture
+from lvc.evaluation.perceptual import PERCEPTUAL, PerceptualMeter
 from lvc.evaluation.sequences import Source
 
 CROP_SIDE = 128
@@ -55,22 +57,43 @@ class Measurement:
     error: str | None = None
 
 
+Decoded = tuple[Tensor, Planes | None]
+"""A decoded frame: ``(1, 3, H, W)`` RGB, and planes in the source's format where there are any."""
+
+
+def with_planes(source: Source, decoded: Iterable[Tensor]) -> Iterator[Decoded]:
+    """RGB reconstructions with the planes that they stand for, where the source has planes."""
+    for frame in decoded:
+        yield frame, planes_from(frame, source.form, source.sequence.left) if source.form else None
+
+
 def compare_frames(
-    source: Source, decoded: Iterator[Tensor], metrics: tuple[str, ...], what: str
+    source: Source, decoded: Iterator[Decoded], metrics: tuple[str, ...], what: str
 ) -> tuple[QualityMeter, Crop]:
-    """Measure ``(1, 3, H, W)`` decoded frames against the source, holding one pair at a time.
+    """Measure decoded frames against the source, holding one pair at a time.
 
     Raises:
         UserError: When there are more or fewer decoded frames than coded ones.
     """
     meter, crop = QualityMeter(metrics), None
-    for index, (original, frame) in enumerate(zip_longest(source.frames(), decoded)):
-        if original is None or frame is None:
-            raise UserError(f"{what}: {source.count} frames of {source.name} were coded, {index} came back")
-        meter.add(original, frame)
-        if index == source.count // 2:
-            rows, columns = busiest(original, CROP_SIDE)
-            crop = Crop(original[rows, columns], to_bytes(frame)[rows, columns])
+    asked = [name for name in metrics if name in PERCEPTUAL]
+    originals = source.decoded() if source.form else repeat(None, source.count)
+    with PerceptualMeter(asked, source) as perceptual:
+        for index, (original, own, coded) in enumerate(zip_longest(source.frames(), originals, decoded)):
+            if original is None or coded is None:
+                raise UserError(f"{what}: {source.count} frames of {source.name} were coded, {index} came back")
+            frame, planes = coded
+            meter.add(original, frame)
+            if own is not None and planes is not None:
+                mine = planes_of(own)
+                meter.add_planes(mine, planes, source.form.peak)
+                perceptual.add(mine, planes)
+            else:
+                perceptual.add_rgb(original, frame)
+            if index == source.count // 2:
+                rows, columns = busiest(original, CROP_SIDE)
+                crop = Crop(original[rows, columns], to_bytes(frame)[rows, columns])
+        perceptual.measure(meter)
     return meter, crop
 
 

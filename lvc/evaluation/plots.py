@@ -7,7 +7,8 @@ from types import MappingProxyType
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from lvc.evaluation.curves import METRICS, Curve
+from lvc.curves.metrics import METRICS
+from lvc.evaluation.curves import Curve
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
 """Distinguishable with any colour vision (Okabe and Ito), strong ones first."""
@@ -39,7 +40,7 @@ def plot_curves(
 
     Args:
         curves: By codec; empty ones are left out.
-        metric: ``psnr`` or ``ms_ssim``.
+        metric: One of :data:`lvc.curves.metrics.METRICS`.
         title: Above the plot.
         stem: Path without suffix.
         styles: A codec's place in colours and markers, the same in every plot.
@@ -66,7 +67,7 @@ def plot_curves(
             for bpp, quality, point in zip(curve.bpp, curve.quality, curve.points, strict=True):
                 if point in hollow.get(codec, ()):
                     axes.plot(bpp, quality, MARKERS[place % len(MARKERS)], markersize=4, color="white", zorder=3)
-        axes.set(xlabel="bits per pixel", ylabel=METRICS[metric][0])
+        axes.set(xlabel="bits per pixel", ylabel=METRICS[metric].title)
         axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
         axes.set_xlim(left=0)
         axes.margins(y=0.08)

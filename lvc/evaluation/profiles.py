@@ -36,7 +36,8 @@ def plot_profile(records: list[Record], title: str, stem: Path, styles: dict[str
     records = [r for r in records if len(r.per_frame.get("bits", [])) > 1]
     if not records:
         return False
-    frames = records[0].key.protocol["intra_period"] + 1
+    period = records[0].key.protocol["intra_period"]
+    frames = period + 1 if period > 0 else len(records[0].per_frame["bits"])
     with rc_context(STYLE):
         figure = Figure(figsize=(9.6, 5.2), layout="constrained")
         quality, rate = figure.subplots(2, 1, sharex=True)

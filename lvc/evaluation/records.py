@@ -50,10 +50,13 @@ class Record:
             stream of a traditional one, parameter sets included.
         file_bytes: Size of the file on disk.
         bpp: Bits per pixel.
-        psnr: Mean over frames of RGB PSNR in dB, of the reconstruction as it is.
+        psnr: Mean over frames of RGB PSNR in dB, of the reconstruction as it is; ``None`` where a curve that was
+            brought in does not tell it.
         psnr_8bit: The same of the reconstruction rounded to 8 bits.
         ms_ssim: Mean over frames, or ``None``, and then `ms_ssim_missing` says why.
         ms_ssim_missing: Why there is no MS-SSIM.
+        metrics: Means over frames of all other metrics, by their names in :data:`lvc.curves.metrics.METRICS`.
+        pooled: PSNR of the mean error over all frames, in RGB (``psnr``) and by plane.
         per_frame: Frame by frame in display order: the metrics, and the columns of
             :func:`lvc.evaluation.frames.as_columns`.
         stream_bits: Bits by stream, over the whole sequence.
@@ -73,13 +76,15 @@ class Record:
     bytes: int
     file_bytes: int
     bpp: float
-    psnr: float
-    psnr_8bit: float
+    psnr: float | None
+    psnr_8bit: float | None
     ms_ssim: float | None
     ms_ssim_missing: str | None
     per_frame: dict[str, list[Any]]
     stream_bits: dict[str, float]
     seconds: dict[str, float]
+    metrics: dict[str, float] = field(default_factory=dict)
+    pooled: dict[str, float] = field(default_factory=dict)
     crop: str | None = None
     crop_original: str | None = None
     motion: dict[str, Any] | None = None
@@ -91,6 +96,15 @@ class Record:
     def sequence(self) -> str:
         """Name of the sequence."""
         return self.key.sequence
+
+    @property
+    def kind(self) -> str:
+        """What measured it: a ``learned`` or a ``traditional`` codec, or it was ``brought`` in."""
+        return self.key.system["kind"]
+
+    def value(self, metric: str) -> float | None:
+        """The mean over frames of any metric, ``None`` where it was not measured."""
+        return getattr(self, metric) if metric in ("psnr", "psnr_8bit", "ms_ssim") else self.metrics.get(metric)
 
     def renamed(self, codec: str, point: str) -> "Record":
         """The same measurement under another curve's name."""
@@ -181,8 +195,10 @@ def check_comparable(records: Iterable[Record]) -> None:
     """
     first, sources = None, {}
     for record in records:
+        if record.kind == "brought":
+            continue  # its protocol is noted, for it is never wholly known
         first = first or record
-        _same(first, record, "protocol", first.key.protocol, record.key.protocol)
+        _same(first, record, "protocol", *(_compared(r.key.protocol) for r in (first, record)))
         other = sources.setdefault(record.sequence, record)
         _same(other, record, "source", other.key.source, record.key.source)
 
@@ -205,9 +221,14 @@ def each_once(records: Iterable[Record]) -> list[Record]:
     return list(found.values())
 
 
+def _compared(protocol: dict[str, Any]) -> dict[str, Any]:
+    """A protocol without which metrics were measured: more of them make no other measurement."""
+    return {name: value for name, value in protocol.items() if name != "metrics"}
+
+
 def _same(one: Record, other: Record, what: str, left: dict[str, Any], right: dict[str, Any]) -> None:
     left, right = _plain(left), _plain(right)
-    different = [name for name in {**left, **right} if left.get(name) != right.get(name)]
+    different = [name for name in left if name in right and left[name] != right[name]]
     if different:
         name = different[0]
         raise UserError(
@@ -218,7 +239,10 @@ def _same(one: Record, other: Record, what: str, left: dict[str, Any], right: di
 
 def write_csv(records: Iterable[Record], path: Path) -> None:
     """One row per record."""
+    records = list(records)
     columns = ("bytes", "file_bytes", "bpp", "psnr", "psnr_8bit", "ms_ssim")
+    more = list(dict.fromkeys(name for r in records for name in r.metrics))
+    pooled = list(dict.fromkeys(name for r in records for name in r.pooled))
     head = [
         "sequence",
         "codec",
@@ -233,11 +257,22 @@ def write_csv(records: Iterable[Record], path: Path) -> None:
     ]
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*head, *columns, "encode_seconds", "decode_seconds", "error"])
+        writer.writerow(
+            [
+                *head,
+                *columns,
+                *more,
+                *(f"{name}_pooled" for name in pooled),
+                "encode_seconds",
+                "decode_seconds",
+                "error",
+            ]
+        )
         for r in records:
-            source = [r.key.source[name] for name in ("width", "height", "frames", "fps", "matrix")]
-            protocol = [r.key.protocol[name] for name in ("name", "intra_period")]
+            source = [r.key.source.get(name) for name in ("width", "height", "frames", "fps", "matrix")]
+            protocol = [r.key.protocol.get(name) for name in ("name", "intra_period")]
             values = [getattr(r, name) for name in columns]
+            values += [r.metrics.get(name) for name in more] + [r.pooled.get(name) for name in pooled]
             times = [r.seconds.get("encode"), r.seconds.get("decode")]
             writer.writerow([r.sequence, r.codec, r.point, *source, *protocol, *values, *times, r.error])
 

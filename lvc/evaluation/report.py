@@ -8,11 +8,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from lvc.curves.metrics import METRICS
 from lvc.evaluation.bdrate import Delta
-from lvc.evaluation.curves import METRICS, at_like_rates, codecs_of, mean_curve, sequences_of
+from lvc.evaluation.curves import at_like_rates, codecs_of, mean_curve, sequences_of
 from lvc.evaluation.frames import saving
 from lvc.evaluation.records import Record
-from lvc.evaluation.results import PROFILES, SHORT, Results, percent
+from lvc.evaluation.results import PROFILES, Results, percent
 
 _TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
@@ -60,7 +61,7 @@ def _context(results: Results) -> dict[str, Any]:
         "anchor": results.anchor,
         "errors": [r for r in records if r.error],
         "summary": summary,
-        "metrics": [{"name": m, "short": SHORT[m], "axis": METRICS[m][0]} for m in results.metrics],
+        "metrics": [{"name": m, "short": METRICS[m].short, "axis": METRICS[m].title} for m in results.metrics],
         "mean_plots": [data_uri(_svg(results, m, None)) for m in results.metrics if (m, None) in results.plots],
         "mean_profiles": _profiles(results, None),
         "bd_tables": tables,
@@ -106,7 +107,7 @@ def _bd_table(results: Results, metric: str, notes: Notes) -> dict[str, Any]:
         rows.append((f"mean of sequences, {method}", [notes.cell(c.mean_rate) for c in same], True))
         rows.append((f"mean curve, {method}", [notes.cell(c.curve_rate) for c in same], True))
     return {
-        "metric": SHORT[metric],
+        "metric": METRICS[metric].short,
         "method": chosen[0].method,
         "codecs": [c.codec for c in shown],
         "rows": [{"name": name, "cells": cells, "total": total} for name, cells, total in rows],

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
+from lvc.curves.metrics import METRICS
 from lvc.evaluation.bdrate import Delta
 from lvc.evaluation.curves import (
-    METRICS,
     Comparison,
     Curve,
     at_like_rates,
@@ -26,8 +26,6 @@ from lvc.evaluation.records import Record
 
 PROFILES = ("frames", "factors")
 """Plots beside those of metrics: quality and rate frame by frame, and resolutions of motion by temporal level."""
-
-SHORT = {"psnr": "PSNR", "ms_ssim": "MS-SSIM"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Results:
         return next(found, None)
 
     def _points(self) -> list[str]:
-        rows = [("codec", "point", "bpp", *(METRICS[m][0] for m in self.metrics))]
+        rows = [("codec", "point", "bpp", *(METRICS[m].title for m in self.metrics))]
         for codec in codecs_of(self.records):
             curves = {m: mean_curve(self.records, codec, m) for m in self.metrics}
             for bpp, point in zip(curves["psnr"].bpp, curves["psnr"].points, strict=True):
@@ -71,14 +69,14 @@ class Results:
 
     def _rates(self) -> list[str]:
         both = len(sequences_of(self.records)) > 1
-        heads = [(SHORT[m], *([f"{SHORT[m]}, mean curve"] if both else [])) for m in self.metrics]
+        heads = [(METRICS[m].short, *([f"{METRICS[m].short}, mean curve"] if both else [])) for m in self.metrics]
         rows, notes = [(f"rate vs {self.anchor}", *chain(*heads))], []
         shown = {(c.codec, c.metric): c for c in reversed(self.comparisons)}  # of the first method
         for codec in dict.fromkeys(c.codec for c in self.comparisons):
             deltas = {m: self.headline(codec, m) for m in self.metrics}
             cells = ((deltas[m], *([shown[codec, m].curve_rate] if both else [])) for m in self.metrics)
             rows.append((codec, *map(percent, chain(*cells))))
-            notes += [f"  {codec}, {SHORT[m]}: {delta.note}" for m, delta in deltas.items() if delta.note]
+            notes += [f"  {codec}, {METRICS[m].short}: {delta.note}" for m, delta in deltas.items() if delta.note]
         return [f"BD-rate, {self.comparisons[0].method}", *columns(rows), *notes]
 
 
@@ -86,7 +84,7 @@ def write_results(records: list[Record], anchor: str, methods: tuple[str, ...], 
     """Write plots, `bdrate.csv`, `summary.json` and `report.html` into ``output``."""
     from lvc.evaluation.report import write_report
 
-    metrics = [m for m in METRICS if any(getattr(r, m) is not None for r in records)]
+    metrics = [m for m in METRICS if any(r.value(m) is not None for r in records)]
     others = [codec for codec in codecs_of(records) if codec != anchor]
     comparisons = [compare(records, c, anchor, m, method) for m in metrics for c in others for method in methods]
     plots = _draw(records, metrics, output / "plots")

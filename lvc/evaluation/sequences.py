@@ -2,20 +2,23 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 
 from lvc.config.data import FolderConfig, SyntheticConfig, Vimeo90kConfig
 from lvc.config.evaluate import ProtocolConfig
+from lvc.datasets.planes import PlaneFormat
 from lvc.errors import UserError
 
 if TYPE_CHECKING:
     from lvc.datasets.sources import ClipSource
+    from lvc.datasets.video_file import VideoFile
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,18 @@ class Sequence:
         fps: Frames per second.
         matrix: YUV matrix (``bt601``, ``bt709``, ``bt2020``) that its RGB frames came from or go to.
         frames: Opens the video anew and yields ``(H, W, 3)`` uint8 RGB frames.
+        decoded: Opens it anew and yields its frames as FFmpeg decodes them, where they have YUV planes.
+        form: Format of those planes.
+        left: Whether their chroma lies on the left column of each pair.
     """
 
     name: str
     fps: Fraction
     matrix: str
     frames: Callable[[], Iterator[np.ndarray]]
+    decoded: Callable[[], Iterator[av.VideoFrame]] | None = None
+    form: PlaneFormat | None = None
+    left: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,15 @@ class Source:
         """``(H, W, 3)`` uint8 frames, from the first."""
         return islice(self.sequence.frames(), self.count)
 
+    def decoded(self) -> Iterator[av.VideoFrame]:
+        """The frames as FFmpeg decodes them; only for sequences with a `form`."""
+        return islice(self.sequence.decoded(), self.count)
+
+    @property
+    def form(self) -> PlaneFormat | None:
+        """Format of the source's own planes, ``None`` where it has none but RGB."""
+        return self.sequence.form
+
     def describe(self) -> dict[str, int | str]:
         """What a record says of its source."""
         return {
@@ -70,6 +88,7 @@ class Source:
             "frames": self.count,
             "fps": str(self.sequence.fps),
             "matrix": self.sequence.matrix,
+            "format": self.form.describe() if self.form else "rgb24",
             "digest": self.digest,
         }
 
@@ -114,7 +133,22 @@ def _video(name: str, path: Path, matrix: str) -> Sequence:
     from lvc.datasets.video import VideoReader
 
     reader = VideoReader(path, matrix)
-    return Sequence(name, reader.info.fps, reader.info.matrix, lambda: iter(reader))
+    made = Sequence(name, reader.info.fps, reader.info.matrix, lambda: iter(reader))
+    if path.is_dir():
+        return made
+    from lvc.datasets.planes import chroma_on_left, format_of
+    from lvc.datasets.video_file import VideoFile
+
+    video = VideoFile(path, matrix)
+    first = next(_pictures(video))
+    form = format_of(first, made.matrix)
+    if form is None:
+        return made
+    return replace(made, decoded=lambda: _pictures(video), form=form, left=chroma_on_left(first, form))
+
+
+def _pictures(video: "VideoFile") -> Iterator[av.VideoFrame]:
+    return (frame for _, frame in video.decode())
 
 
 def _clip(clips: "ClipSource", index: int) -> Sequence:

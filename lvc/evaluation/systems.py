@@ -59,7 +59,7 @@ def _encoder(codec: str, table: TraditionalConfig, value: float, config: Evaluat
         codec=codec,
         point=point,
         name=f"{codec}-{point}",
-        settings=describe_codec(table, value),
+        settings=describe_codec(table, value, config.protocol),
         facts={},
         suffix=".mkv",
         measure=lambda source, target: measure_traditional(table, value, source, config.protocol, target),

@@ -1,4 +1,4 @@
-"""Time spent in a generator, apart from what its consumer does."""
+"""Time spent in a block or in a generator, apart from what its consumer does."""
 
 from collections.abc import Iterable, Iterator
 from time import perf_counter
@@ -8,10 +8,17 @@ T = TypeVar("T")
 
 
 class Stopwatch:
-    """Seconds spent inside the iterators it watches."""
+    """Seconds spent inside the blocks and iterators it watches."""
 
     def __init__(self):
         self.seconds = 0.0
+
+    def __enter__(self) -> "Stopwatch":
+        self._start = perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += perf_counter() - self._start
 
     def over(self, items: Iterable[T]) -> Iterator[T]:
         """Yield ``items``, counting only the time until each is there."""

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lvc.config.evaluate import EvaluateConfig
-from lvc.evaluation.curves import METRICS, codecs_of, mean_curve
+from lvc.curves.metrics import METRICS
+from lvc.evaluation.curves import codecs_of, mean_curve
 from lvc.evaluation.frames import FRAME_COLUMNS, frame_rows
 from lvc.evaluation.results import Results
 from lvc.training.artifacts import note_inputs
@@ -75,7 +76,7 @@ def evaluation_tables(results: Results) -> dict[str, tuple[list[str], list[list[
         values = [delta.value for delta in (c.headline, c.curve_rate, c.mean_gain)]
         rates.append([c.codec, results.anchor, c.metric, c.method, *values, c.headline.note])
     return {
-        "rd_points": (["codec", "point", "bpp", *(METRICS[m][0] for m in results.metrics)], points),
+        "rd_points": (["codec", "point", "bpp", *(METRICS[m].title for m in results.metrics)], points),
         "frames": (list(FRAME_COLUMNS), list(frame_rows(results.records))),
         "bd_rate": (_RATES, rates),
     }

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lvc.curves.metrics import METRICS
 from lvc.evaluation.bdrate import Delta, bd_psnr, bd_rate, rate_difference
-from lvc.evaluation.curves import METRICS, Curve
+from lvc.evaluation.curves import Curve
 from lvc.sweeps.runs import RunRecord
 from lvc.training.resume import differing
 
@@ -86,7 +87,7 @@ def setting(run: RunRecord) -> str:
 
 def curve(members: Iterable[Member], metric: str) -> Curve:
     """The members' newest validation points; those that have none yet, or not this metric, are left out."""
-    scale = METRICS[metric][1]
+    scale = METRICS[metric].scale
     chosen = [m for m in members if {"val/bpp", f"val/{metric}"} <= m.run.figures.keys()]
     return Curve.of([(m.run.figures["val/bpp"], scale(m.run.figures[f"val/{metric}"]), m.point) for m in chosen])
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lvc.curves.metrics import METRICS
 from lvc.errors import UserError
 from lvc.evaluation.bdrate import Delta
-from lvc.evaluation.curves import METRICS, Curve, mean_curve
+from lvc.evaluation.curves import Curve, mean_curve
 from lvc.evaluation.curves import compare as compare_records
 from lvc.evaluation.plots import plot_curves
 from lvc.evaluation.records import Record

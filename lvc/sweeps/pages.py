@@ -4,9 +4,9 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from lvc.evaluation.curves import METRICS
+from lvc.curves.metrics import METRICS
 from lvc.evaluation.report import data_uri
-from lvc.evaluation.results import SHORT, columns, percent
+from lvc.evaluation.results import columns, percent
 from lvc.sweeps.gather import Gathered, Section
 
 HEAD = ("curve", "lambda", "state", "bpp (estimate)", "PSNR (estimate)", "cost", "bpp (measured)", "PSNR (measured)")
@@ -49,7 +49,7 @@ def table(gathered: Gathered) -> str:
     lines = columns(rows)
     for s in gathered.sections:
         if s.rates:
-            lines += ["", f"BD-rate relative to {s.anchor}, {SHORT[s.metric]}, {s.kind}"]
+            lines += ["", f"BD-rate relative to {s.anchor}, {METRICS[s.metric].short}, {s.kind}"]
             lines += columns([(r["curve"], r["rate"], r["note"]) for r in _section(s)["rates"]])
     return "\n".join(lines)
 
@@ -74,9 +74,9 @@ def _section(s: Section) -> dict[str, Any]:
     svg = s.plot.with_name(s.plot.name + ".svg")
     rates = [{"curve": n, "rate": percent(r), "gain": g.value, "note": r.note or ""} for n, (r, g) in s.rates.items()]
     return {
-        "title": f"{TITLES[s.kind]}, {SHORT[s.metric]}",
+        "title": f"{TITLES[s.kind]}, {METRICS[s.metric].short}",
         "says": _SAYS[s.kind],
-        "axis": METRICS[s.metric][0],
+        "axis": METRICS[s.metric].title,
         "anchor": s.anchor,
         "rates": rates,
         "file": svg.name,

@@ -3,6 +3,7 @@ import pytest
 from lvc.config.compose import compose
 from lvc.config.contract import ConfigError
 from lvc.config.evaluate import build_evaluation
+from lvc.evaluation.traditional import options_of
 
 
 def built(**changes):
@@ -41,6 +42,7 @@ def test_a_wrong_option_is_named(changes, message):
 def test_the_shipped_configuration_is_valid(protocol):
     config = build_evaluation(compose("evaluate", [f"protocol={protocol}", "preset=fast", "exports=a/*.safetensors"]))
     assert config.protocol.name == protocol
-    assert config.traditional["x264"].options["g"] == config.protocol.intra_period == int(protocol[2:])
+    options = options_of(config.traditional["x264"], 27, config.protocol)
+    assert int(options["g"]) == config.protocol.intra_period == int(protocol[2:])
     assert config.traditional["x265"].options["preset"] == "fast"
     assert set(config.codecs) == {"x264", "x265"} and {"svtav1", "vp9"} <= set(config.traditional)

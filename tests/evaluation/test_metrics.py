@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from lvc.curves.metrics import decibels
 from lvc.datasets.frames import to_bytes, to_tensor
-from lvc.evaluation.metrics import QualityMeter, bits_per_pixel, ms_ssim_db, psnr
+from lvc.evaluation.metrics import QualityMeter, bits_per_pixel, psnr
 
 
 def test_psnr_is_that_of_the_mean_squared_error():
@@ -50,7 +51,7 @@ def test_small_frames_have_no_ms_ssim_and_say_why():
 
 
 def test_ms_ssim_decibels():
-    assert ms_ssim_db(0.99) == pytest.approx(20)
+    assert decibels(0.99) == pytest.approx(20)
 
 
 def test_bits_per_pixel_counts_the_original_size():

@@ -83,10 +83,10 @@ def test_a_wrong_value_is_one_line(source, tmp_path):
 
 
 def test_settings_say_how_colour_was_converted():
-    settings = describe_codec(encoder("x265"), 27)
+    settings = describe_codec(encoder("x265"), 27, protocol())
     assert settings["options"]["crf"] == "27"
     assert settings["options"]["x265-params"].startswith("keyint=4:min-keyint=4")
-    assert "BICUBIC" in settings["scaler"] and settings["pixels"].startswith("yuv420p")
+    assert "BICUBIC" in settings["scaler"] and "yuv420p of RGB" in settings["pixels"]
 
 
 @pytest.mark.parametrize(("codec", "recorded"), [("x264", "x264-ldp"), ("x265", "x265-ldp")])
