@@ -1,4 +1,4 @@
-"""Where lvc keeps what it would otherwise have to find or make again."""
+"""Where what can be made again is kept."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,6 @@ from pathlib import Path
 import platformdirs
 
 
-def cache_folder(name: str) -> Path:
-    """A folder of the cache: below ``$LVC_CACHE`` where that is set, else where the system keeps caches of users."""
-    return Path(os.environ.get("LVC_CACHE") or platformdirs.user_cache_dir("lvc")) / name
+def cache_folder() -> Path:
+    """Folder of everything that may be deleted without loss: ``LVC_CACHE``, else where the system keeps such things."""
+    return Path(os.environ.get("LVC_CACHE") or platformdirs.user_cache_dir("lvc"))

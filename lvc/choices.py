@@ -64,12 +64,12 @@ def _quality(export: Export, q: float | None) -> float | None:
     count = export.codec.spec.qualities
     if count is None:
         if q is not None:
-            raise UserError(f"q {q:g}: {export.config.name} has a single rate, that of its export")
+            raise UserError(f"quality {q:g}: {export.config.name} has a single rate, that of its export")
         return None
     if q is None:
         return (count - 1) / 2
     if not 0 <= q <= count - 1:
-        raise UserError(f"q {q:g}: {export.config.name} has qualities 0 to {count - 1}")
+        raise UserError(f"quality {q:g}: {export.config.name} has qualities 0 to {count - 1}")
     return float(q)
 
 

@@ -1,8 +1,8 @@
 """Decode a bitstream to a video file or a folder of PNG frames.
 
 OUT's suffix decides: .mkv is lossless (FFV1), .mp4 plays anywhere, .y4m is raw 4:4:4, anything else is a folder of PNG
-frames. The export is looked for where it was last used and beside the bitstream; --model names it. Of a damaged
-bitstream the frames that do not need what is damaged are still written.
+frames. The export is looked for where it was last used, beside the bitstream and in the package; --model names it. Of
+a damaged bitstream the frames that do not need what is damaged are still written.
 """
 
 import argparse
@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``decode``."""
     parser.add_argument("source", metavar="IN.lvc", type=Path, help="bitstream")
     parser.add_argument("target", metavar="OUT", type=Path, help=".mkv, .mp4, .y4m or a folder for PNG frames")
-    parser.add_argument("--model", metavar="EXPORT", type=Path, default=None, help="export that encoded it")
+    parser.add_argument("--model", metavar="EXPORT", help="export that encoded it, or its name in the package")
     parser.add_argument("--spatial-level", type=int, default=None, help="halve the picture so often (layered streams)")
     parser.add_argument(
         "--temporal-level", type=int, default=None, help="halve the frame rate so often (temporal levels)"
@@ -24,16 +24,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Decode and print a line of figures."""
+    from tqdm import tqdm
+
     from lvc.bitstream.container import file_header
     from lvc.cli.exports import find
     from lvc.coding import decode_video, temporal_levels
     from lvc.datasets.frames import to_bytes
     from lvc.datasets.video import VideoWriter
     from lvc.errors import BitstreamError
+    from lvc.models.shipped import named
     from lvc.training.export import load_export
 
     header = file_header(options.source)
-    path = options.model or find(header.digest, options.source)
+    path = named(options.model) if options.model else find(header.digest, options.source)
     export = load_export(path, options.device)
     levels = temporal_levels(header, options.temporal_level)
     fps = header.fps / 2 ** (levels - header.structure.get("temporal_level", 0))
@@ -43,7 +46,8 @@ def run(options: argparse.Namespace) -> None:
     count, damage = 0, None
     with VideoWriter(options.target, (height, width), fps, header.colour) as writer:
         try:
-            for frame in chain([first], frames):
+            bar = tqdm(chain([first], frames), "decode", unit=" frames", disable=None, dynamic_ncols=True)
+            for frame in bar:
                 writer.write(to_bytes(frame))
                 count += 1
         except BitstreamError as error:

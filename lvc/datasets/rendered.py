@@ -41,7 +41,7 @@ class KeptScenes:
         digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
         for name in RENDERER:
             digest.update(Path(__file__).with_name(name).read_bytes())
-        self.folder = cache_folder("scenes") / digest.hexdigest()[:16]
+        self.folder = cache_folder() / "scenes" / digest.hexdigest()[:16]
 
     def path(self, number: int) -> Path:
         """The file of a scene."""
