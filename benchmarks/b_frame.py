@@ -9,7 +9,7 @@ from collections import defaultdict
 import torch
 from common import arguments, b_frame_codecs, full_size, interleaved, report
 
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.entropy.streams import Estimate
 from lvc.layers.layout import to_channels_last
 
@@ -49,7 +49,9 @@ def main() -> None:
 
     def forward(codec):
         with torch.inference_mode():
-            codec.code_frame("b", frame, state, Estimate(training=False), Rate(), (options.size, options.size))
+            codec.code_frame(
+                FrameJob("b", frame, state, Estimate(training=False), Rate(), (options.size, options.size))
+            )
 
     for name, codec in codecs.items():
         timed_parts(codec, parts[name])

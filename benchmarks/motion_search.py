@@ -29,7 +29,7 @@ from lvc.datasets.video import VideoReader
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.motion.resolution import MotionScale
-from lvc.structures.frame import read_frame, write_frame
+from lvc.structures.hierarchical_b import HierarchicalB
 from lvc.structures.motion_resolution import MotionResolution, of_header
 from lvc.training.export import load_export, training_loss
 
@@ -61,21 +61,22 @@ def times(model: str, size: int, repeats: int) -> tuple[dict[str, dict], dict[st
     state = ({"frame": past, "order": 0}, {"frame": future, "order": 0})
     rate = Rate(lmbda=torch.tensor([1024.0]))
 
+    def choosing(choice: MotionResolution | None) -> HierarchicalB:
+        return HierarchicalB(choice=choice)
+
     def coded(choice: MotionResolution | None) -> Callable[[], object]:
         def run() -> object:
-            codec.motion_resolution = choice
-            return write_frame(codec, "B", 1, frame, state, rate)[0]
+            return choosing(choice).write(codec, "B", 1, frame, state, rate)[0]
 
         return run
 
     def decoded(factors: tuple[int, ...] | None) -> Callable[[], object]:
         choice = None if factors is None else chosen(factors)
         packet = coded(choice)().packet
-        read = None if choice is None else of_header({"motion_resolution": choice.describe()}, codec)
+        read = None if choice is None else of_header({"motion_resolution": choice.describe()}, codec.spec)
 
         def run() -> None:
-            codec.motion_resolution = read
-            read_frame(codec, packet, state, (size, size), rate)
+            choosing(read).read(codec, packet, state, (size, size), rate)
 
         return run
 

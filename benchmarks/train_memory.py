@@ -12,7 +12,7 @@ import sys
 import torch
 from common import arguments, b_frame_codecs, configured, full_size, group_codecs, p_frame_codecs, report
 
-from lvc.codec import Rate
+from lvc.codec import Rate, Unrolling
 from lvc.entropy.streams import Estimate
 
 
@@ -27,7 +27,7 @@ def measure(model: str, frames: int, checkpointing: bool, size: int, batch: int)
     clip = torch.rand(batch, frames + intra, 3, size, size, device=device)
     before = _peak(device, reset=True)
     stream = Estimate(training=True, quantization=configured(model).entropy.quantization)
-    codings = list(codec.structure.unroll(codec, clip, Rate(), stream, checkpointing=checkpointing))
+    codings = list(codec.structure.unroll(codec, clip, Rate(), stream, Unrolling(checkpointing=checkpointing)))
     predicted = [c for c in codings if c.kind != "I"]
     loss = sum(c.frame.square().mean() + sum(b.mean() for b in c.bits.values()) / size**2 for c in predicted)
     loss.backward()

@@ -8,7 +8,7 @@ import torch
 from common import arguments, full_size, interleaved, report, synchronise
 
 from lvc.cli.summary import multiply_accumulates
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.entropy.streams import Estimate
 from lvc.layers.layout import to_channels_last
 
@@ -19,7 +19,7 @@ def make_step(model: str, device: str, bf16: bool, compiled: bool, size: int, ba
     codec = to_channels_last(codec) if bf16 else codec
     frame = torch.rand(batch, 3, size, size, device=device)
     with torch.no_grad():  # the state is complete from the second P frame on
-        first = codec.code_frame("P", frame, {"frame": frame.flip(3)}, Estimate(False), Rate(), (size, size))
+        first = codec.code_frame(FrameJob("P", frame, {"frame": frame.flip(3)}, Estimate(False), Rate(), (size, size)))
     state = first.state
     codec.train()
     code = torch.compile(codec.code_frame) if compiled else codec.code_frame

@@ -1,17 +1,12 @@
 """What an encoder decides, as a user asks for it: quality, groups of frames, resolution of motion, and their lambda."""
 
-from typing import Any
-
 import torch
 
-from lvc.codec import Rate, VideoCodec
+from lvc.codec import Choice, CodingStructure, Rate, VideoCodec
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
-from lvc.config.motion_resolution import MotionResolutionConfig, check_variant
+from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.errors import UserError
 from lvc.layers.rate import between
-from lvc.structures.adaptive_gop import adaptive_gop
-from lvc.structures.mctf import MCTF
-from lvc.structures.motion_resolution import MotionResolution, motion_resolution
 from lvc.training.export import Export, training_loss
 from lvc.training.resolution.loading import load_classifier
 
@@ -22,8 +17,8 @@ def settle(
     q: float | None = None,
     resolution: MotionResolutionConfig | None = None,
     adaptive: AdaptiveGOPConfig | None = None,
-) -> tuple[float | None, Rate]:
-    """Set up an export's codec to encode as it is asked to; ``None`` leaves a choice to the model.
+) -> tuple[CodingStructure, float | None, Rate]:
+    """What an export's codec is to encode with; ``None`` leaves a choice to the model. The export stays as it is.
 
     Args:
         export: The codec.
@@ -33,21 +28,23 @@ def settle(
         adaptive: Groups by content.
 
     Returns:
-        The quality index, and the rate point: it and the lambda that choices are compared by, if they are.
+        The coding structure, the quality index, and the rate point: it and the lambda that choices are compared by, if
+        they are.
 
     Raises:
         UserError: For what the model does not have, or a lambda that it does not say.
     """
     codec = export.codec
+    structure = codec.structure
     if adaptive is not None:
-        codec.structure = _adaptive(export, adaptive)
+        structure = structure.with_choice(adaptive, export.config)
     if intra_period is not None:
-        codec.structure = codec.structure.with_intra_period(intra_period)
+        structure = structure.with_intra_period(intra_period)
     if resolution is not None:
-        codec.motion_resolution = _resolution(export, resolution)
-    load_classifier(codec.motion_resolution, next(codec.parameters()).device)
+        structure = structure.with_choice(resolution, export.config)
+    load_classifier(structure.choice, next(codec.parameters()).device)
     q = _quality(export, q)
-    return q, rate_of(codec, q, _lmbda(export, q))
+    return structure, q, rate_of(codec, q, _lmbda(export, structure.choice, q))
 
 
 def rate_of(codec: VideoCodec, q: float | None, lmbda: float | None = None) -> Rate:
@@ -73,29 +70,8 @@ def _quality(export: Export, q: float | None) -> float | None:
     return float(q)
 
 
-def _resolution(export: Export, config: MotionResolutionConfig) -> MotionResolution | None:
-    """The choice among resolutions of motion that ``config`` asks for."""
-    variants = export.codec.spec.motion_variants
-    if config.search != "none" and not variants:
-        raise UserError(f"motion_resolution: {export.config.name} has no motion that could be coded at another one")
-    check_variant(config, variants or (config.variant,))
-    return motion_resolution(config)
-
-
-def _adaptive(export: Export, config: AdaptiveGOPConfig) -> Any:
-    """The export's structure with the choice of groups that ``config`` asks for."""
-    structure = export.codec.structure
-    if isinstance(structure, MCTF):
-        return MCTF(structure.gop, structure.levels, structure.first_level, adaptive_gop(config))
-    if config.adaptive:
-        raise UserError(f"structure.adaptive: {export.config.name} has no groups that could be split")
-    return structure
-
-
-def _lmbda(export: Export, q: float | None) -> float | None:
+def _lmbda(export: Export, choice: Choice | None, q: float | None) -> float | None:
     """Lambda that an encoder's choices weigh MSE with: their own, or that of the export's training at a quality."""
-    codec = export.codec
-    choice = codec.structure.choice if isinstance(codec.structure, MCTF) else codec.motion_resolution
     if choice is None or not choice.compares_costs or choice.lmbda is not None:
         return None
     loss = training_loss(export.info.get("provenance") or {})
@@ -108,4 +84,4 @@ def _lmbda(export: Export, q: float | None) -> float | None:
     if q is None:
         return loss["lmbda"]
     highest = loss.get("lmbda_max") or loss["lmbda"]
-    return float(between(loss["lmbda"], highest, torch.tensor(q), codec.spec.qualities - 1))
+    return float(between(loss["lmbda"], highest, torch.tensor(q), export.codec.spec.qualities - 1))

@@ -1,128 +1,30 @@
-"""What every codec, structure, loss and evaluator agrees on: rate points, codings, and the codec itself."""
+"""What every codec and every coding structure is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from lvc.bitstream.packet import Packet
-from lvc.config.spec import Model
+from lvc.config.spec import Model, ModelSpec
+from lvc.entropy.streams import SymbolStream
+from lvc.jobs import ClipCoding, EncodedFrame, FrameCoding, FrameJob, Rate, Unrolling
 
-if TYPE_CHECKING:
-    from lvc.entropy.streams import SymbolStream
-    from lvc.structures.hierarchical_b import HierarchicalB
-    from lvc.structures.low_delay import LowDelay
-    from lvc.structures.motion_resolution import MotionResolution
+__all__ = [
+    "ClipCoding",
+    "CodingStructure",
+    "EncodedFrame",
+    "FrameCoding",
+    "FrameJob",
+    "Rate",
+    "Unrolling",
+    "VideoCodec",
+]
 
-
-@dataclass(frozen=True)
-class Rate:
-    """A rate point.
-
-    Attributes:
-        lmbda: ``(B,)`` weight of the distortion in the loss; all that a fixed-rate model needs, and only for training.
-        q: ``(B,)`` real-valued quality index of a variable-rate model, ``None`` for a fixed-rate one.
-    """
-
-    lmbda: Tensor | None = None
-    q: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class FrameCoding:
-    """What coding one frame yields.
-
-    Attributes:
-        kind: ``I`` or ``P`` (structures may define more).
-        frame: ``(B, 3, H, W)`` reconstruction, not clamped (losses need its gradient everywhere).
-        bits: ``(B,)`` bits by stream name (``motion``, ``motion_hyper``, ``frame``, ``frame_hyper``, ``intra``, ...).
-        prediction: ``(B, 3, H, W)`` motion-compensated reference frame, where there is one.
-        flow: ``(B, 2, H, W)`` decoded motion in pixels, where there is one.
-        state: What the next frame needs, as a structure hands it on.
-        distortions: ``(B,)`` distortions beside those of frame and prediction, by the names a stage weighs them with.
-        index: Display index in the clip, which the structure fills in.
-        reference: ``(B, 3, H, W)`` the frame that `flow` points to, where the prediction is more than it, warped.
-    """
-
-    kind: str
-    frame: Tensor
-    bits: dict[str, Tensor]
-    prediction: Tensor | None = None
-    flow: Tensor | None = None
-    state: dict[str, Any] = field(default_factory=dict)
-    distortions: dict[str, Tensor] = field(default_factory=dict)
-    index: int = 0
-    reference: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class ClipCoding:
-    """Frame codings stacked over time. Losses see only this.
-
-    Attributes:
-        frames: ``(B, T, 3, H, W)`` reconstructions.
-        bits: ``(B, T)`` bits by stream name; a frame without a stream counts 0 there.
-        predictions: ``(B, T, 3, H, W)`` motion-compensated frames, ``None`` unless every frame has one.
-        flows: ``(B, T, 2, H, W)`` decoded motion, ``None`` unless every frame has one.
-        distortions: ``(B, T)`` further distortions by name; a frame without one counts 0 there.
-        kinds: Kind of each frame.
-    """
-
-    frames: Tensor
-    bits: dict[str, Tensor]
-    predictions: Tensor | None = None
-    flows: Tensor | None = None
-    distortions: dict[str, Tensor] = field(default_factory=dict)
-    kinds: tuple[str, ...] = ()
-
-    @staticmethod
-    def stack(codings: list[FrameCoding]) -> "ClipCoding":
-        """Stack frame codings in the order given."""
-        none = torch.zeros(len(codings[0].frame), device=codings[0].frame.device)
-
-        def stacked(named: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-            names = dict.fromkeys(name for one in named for name in one)
-            return {name: torch.stack([one.get(name, none) for one in named], 1) for name in names}
-
-        return ClipCoding(
-            frames=torch.stack([c.frame for c in codings], 1),
-            bits=stacked([c.bits for c in codings]),
-            predictions=_stack([c.prediction for c in codings]),
-            flows=_stack([c.flow for c in codings]),
-            distortions=stacked([c.distortions for c in codings]),
-            kinds=tuple(c.kind for c in codings),
-        )
-
-
-def _stack(tensors: list[Tensor | None]) -> Tensor | None:
-    present = [t for t in tensors if t is not None]
-    return torch.stack(present, 1) if len(present) == len(tensors) else None
-
-
-@dataclass(frozen=True)
-class EncodedFrame:
-    """One encoded frame: the packet that goes to the file, and what a decoder will make of it.
-
-    Attributes:
-        packet: The coded bytes.
-        frame: ``(1, 3, H, W)`` the encoder's reconstruction, clamped to [0, 1] and cropped to the video's size.
-        bits: Bits written, by stream name.
-        level: Temporal level in the coding structure, 0 for frames that no others enclose.
-        motion_factor: What the frame was made smaller by for its motion, where that is chosen per frame.
-        tried: Bits of the payload and cost (lambda * MSE + bits per pixel) by factor, where a search compared them.
-        coding: How the frame came about, before cropping: its prediction and its motion; not of every structure.
-    """
-
-    packet: Packet
-    frame: Tensor
-    bits: dict[str, float]
-    level: int = 0
-    motion_factor: int | None = None
-    tried: dict[int, tuple[int, float]] = field(default_factory=dict)
-    coding: FrameCoding | None = None
+PLAIN = Unrolling()
+"""Neighbouring frames, attached to each other."""
 
 
 class VideoCodec(nn.Module, ABC):
@@ -136,14 +38,11 @@ class VideoCodec(nn.Module, ABC):
 
     Attributes:
         spec: What the configuration says of the model: its parts, kinds of frames, stride and so on. A codec whose
-            motion has variants takes ``scale``, a :class:`lvc.motion.resolution.MotionScale`, in :meth:`code_frame`,
-            and has a method ``warped``.
+            motion has variants heeds the ``scale`` of a job, and has a method ``warped``.
+        structure: The coding structure that the configuration asks for. Coding with another one leaves this as it is.
     """
 
-    structure: "LowDelay | HierarchicalB"
-
-    motion_resolution: "MotionResolution | None" = None
-    """Chooses the resolution of every frame's motion, and tells a decoder; ``None`` for the frame's own."""
+    structure: "CodingStructure"
 
     def __init__(self, config: Model):
         super().__init__()
@@ -160,31 +59,11 @@ class VideoCodec(nn.Module, ABC):
         """What a stage may train, by name. Together they hold every parameter, each once."""
 
     @abstractmethod
-    def code_frame(
-        self,
-        kind: str,
-        frame: Tensor | None,
-        state: Any,
-        stream: "SymbolStream",
-        rate: Rate,
-        size: tuple[int, int],
-        motion_only: bool = False,
-    ) -> FrameCoding:
-        """Code one frame.
-
-        Args:
-            kind: ``I`` or ``P`` (structures may define more).
-            frame: ``(B, 3, H, W)`` in [0, 1], sides multiples of :attr:`stride`; ``None`` when ``stream`` reads.
-            state: The state of the reference frame's coding; a pair, past and future, where a structure gives two
-                references; ``None`` for an intra frame.
-            stream: Where symbols go to or come from.
-            rate: The rate point.
-            size: ``(H, W)`` of ``frame``, known to a decoder too.
-            motion_only: Stop after motion: the prediction stands for the frame (stages that train motion alone).
-        """
+    def code_frame(self, job: FrameJob) -> FrameCoding:
+        """Code one frame."""
 
     def prepared(self, state: Any) -> Any:
-        """The state of references, with what coding one frame in several ways need not find out each time."""
+        """Precompute whatever repeated codings of one frame can share, and return the extended reference state."""
         return state
 
     def trains(self, kind: str) -> bool:
@@ -192,7 +71,7 @@ class VideoCodec(nn.Module, ABC):
         modules = (m for name in self.spec.kinds[kind].parts for m in self.parts[name])
         return any(p.requires_grad for m in modules for p in m.parameters())
 
-    def forward(self, clip: Tensor, rate: Rate, stream: "SymbolStream") -> ClipCoding:
+    def forward(self, clip: Tensor, rate: Rate, stream: SymbolStream) -> ClipCoding:
         """Code ``(B, T, 3, H, W)`` as one group of pictures and return all its frames' codings."""
         codings = self.structure.unroll(self, clip, rate, stream)
         return ClipCoding.stack(sorted(codings, key=lambda coding: coding.index))
@@ -205,6 +84,114 @@ class VideoCodec(nn.Module, ABC):
         """Decode packets to ``(1, 3, H, W)`` frames in [0, 1], in display order; ``size`` is the video's ``(H, W)``."""
         return self.structure.decode(self, packets, size, rate)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, tuple[int, int]]:
         """Facts for ``python -m lvc summary``: latent names and their ``(channels, downsampling)``."""
         return {}
+
+
+class Choice(Protocol):
+    """What an encoder decides frame by frame or group by group, and tells a decoder.
+
+    Attributes:
+        lmbda: Weight of the distortion where costs are compared, ``None`` for that of the rate point.
+        compares_costs: Whether it needs one.
+        option: What messages call the choice.
+        instead: What a user may do where no lambda is known.
+    """
+
+    lmbda: float | None
+    compares_costs: bool
+    option: str
+    instead: str
+
+
+class CodingStructure(ABC):
+    """The order in which frames are coded, what they refer to, and what is kept between them.
+
+    A structure is never changed: the methods that begin with ``with_`` return another one.
+
+    Attributes:
+        references: Decoded frames that a predicted frame refers to.
+        by_distance: Whether frames that are further apart are coded otherwise (``distance`` of :meth:`unroll`).
+        choice: What its encoder decides while it codes, where it decides anything.
+    """
+
+    references: ClassVar[int]
+    by_distance: ClassVar[bool] = False
+    choice: Choice | None = None
+
+    @abstractmethod
+    def kind(self, index: int) -> str:
+        """Kind of the frame at display ``index`` of a long video."""
+
+    def kinds(self, frames: int) -> list[str]:
+        """Kinds of the frames of a training clip, in coding order."""
+        return [self.kind(index) for index in range(frames)]
+
+    @abstractmethod
+    def unroll(
+        self, codec: VideoCodec, clip: Tensor, rate: Rate, stream: SymbolStream, how: Unrolling = PLAIN
+    ) -> Iterator[FrameCoding]:
+        """Code ``(B, T, 3, H, W)`` frame by frame as one clip.
+
+        Args:
+            codec: The codec.
+            clip: Frames in [0, 1], sides multiples of the codec's stride.
+            rate: The rate point.
+            stream: An estimating stream.
+            how: What training asks for.
+
+        Yields:
+            Codings in coding order, each with its display index.
+        """
+
+    @abstractmethod
+    def encode(self, codec: VideoCodec, frames: Iterable[Tensor], rate: Rate) -> Iterator[EncodedFrame]:
+        """Encode ``(1, 3, h, w)`` frames of any size, in coding order."""
+
+    @abstractmethod
+    def decode(
+        self, codec: VideoCodec, packets: Iterable[Packet], size: tuple[int, int], rate: Rate
+    ) -> Iterator[Tensor]:
+        """Decode packets to ``(1, 3, h, w)`` frames of ``size``, in display order.
+
+        Raises:
+            BitstreamError: After the last frame that can be decoded.
+        """
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Name, parameters and choice, as a bitstream's header says them."""
+
+    @abstractmethod
+    def with_intra_period(self, intra_period: int) -> "CodingStructure":
+        """The same structure with another intra period.
+
+        Raises:
+            UserError: If it cannot have that one.
+        """
+
+    @abstractmethod
+    def with_choice(self, config: Any, model: Model) -> "CodingStructure":
+        """The same structure with the choice that ``config``, one of ``lvc.config``, asks a model's encoder for.
+
+        Raises:
+            UserError: If the structure or the model knows no such choice.
+        """
+
+    @abstractmethod
+    def of_header(self, described: Mapping[str, Any], spec: ModelSpec) -> "CodingStructure":
+        """The structure to decode with what :meth:`describe` said.
+
+        Raises:
+            BitstreamError: If it asks for what there is not, or what the model does not know.
+        """
+
+    def compile(self, codec: VideoCodec) -> None:
+        """Compile what :meth:`unroll` runs of a codec."""
+        codec.code_frame = torch.compile(codec.code_frame)
+
+    @staticmethod
+    def temporal_levels(described: Mapping[str, Any]) -> int:
+        """How often the frame rate can be halved by leaving out packets, of a stream that is so described."""
+        return 0

@@ -12,14 +12,12 @@ from torch import Tensor
 from lvc.bitstream.container import Header, open_bitstream, write_end, write_header, write_packet
 from lvc.bitstream.packet import cut
 from lvc.choices import rate_of, settle
-from lvc.codec import EncodedFrame, VideoCodec
+from lvc.codec import CodingStructure, EncodedFrame
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.errors import BitstreamError, UserError
-from lvc.structures import adaptive_gop
 from lvc.structures.dyadic import without_levels
-from lvc.structures.mctf import MCTF
-from lvc.structures.motion_resolution import of_header
+from lvc.structures.registry import structure_named
 from lvc.training.export import Export
 
 
@@ -58,7 +56,7 @@ def encode_video(
     if target.is_dir():
         raise UserError(f"{target}: cannot be written, it is a folder; name a file")
     codec = export.codec
-    q, rate = settle(export, intra_period, q, resolution, adaptive)
+    structure, q, rate = settle(export, intra_period, q, resolution, adaptive)
     part = target.with_name(f".{target.name}.part")
     try:
         file = part.open("wb")
@@ -67,9 +65,9 @@ def encode_video(
     try:
         with file:
             count = 0
-            for encoded in codec.encode(_of_one_size(_on_device(frames, codec)), rate):
+            for encoded in structure.encode(codec, _of_one_size(_on_device(frames, codec)), rate):
                 if count == 0:
-                    write_header(file, _header(export, encoded.frame, fps, colour, q))
+                    write_header(file, _header(export, structure, encoded.frame, fps, colour, q))
                 write_packet(file, encoded.packet)
                 count += 1
                 yield encoded
@@ -109,13 +107,12 @@ def decode_video(
         if layers < header.layers:
             packets = (cut(packet, header.layers - layers) for packet in packets)
         packets = without_levels(packets, temporal_levels(header, temporal_level))
-        export.codec.motion_resolution = of_header(header.structure, export.codec)
-        if isinstance(export.codec.structure, MCTF):
-            export.codec.structure.choice = adaptive_gop.of_header(header.structure)
+        structure = export.codec.structure.of_header(header.structure, export.codec.spec)
         threads, build = torch.get_num_threads(), _build(export.codec)
         torch.set_num_threads(header.threads)
         try:
-            yield from export.codec.decode(packets, (header.height, header.width), rate_of(export.codec, header.q))
+            rate = rate_of(export.codec, header.q)
+            yield from structure.decode(export.codec, packets, (header.height, header.width), rate)
         except BitstreamError as error:
             note = f" (encoded with {header.build}, and this is {build})" if header.build != build else ""
             raise BitstreamError(f"{error}{note}") from None
@@ -165,7 +162,7 @@ def temporal_levels(header: Header, level: int | None) -> int:
         UserError: For a level that the stream does not have.
     """
     fewest = header.structure.get("temporal_level", 0)
-    most = header.structure["gop"].bit_length() - 1 if header.structure["name"] == "mctf" else 0
+    most = structure_named(header.structure).temporal_levels(header.structure)
     if level is None:
         return fewest
     if not fewest <= level <= most:
@@ -185,7 +182,9 @@ def _layers(header: Header, largest: int, spatial_level: int | None) -> int:
     return layers
 
 
-def _header(export: Export, frame: Tensor, fps: Fraction, colour: str, q: float | None) -> Header:
+def _header(
+    export: Export, structure: CodingStructure, frame: Tensor, fps: Fraction, colour: str, q: float | None
+) -> Header:
     return Header(
         model=export.config.name,
         digest=bytes.fromhex(export.info["digest"])[:8],
@@ -193,17 +192,12 @@ def _header(export: Export, frame: Tensor, fps: Fraction, colour: str, q: float 
         width=frame.shape[-1],
         fps=Fraction(fps),
         colour=colour,
-        structure=_structure(export.codec),
+        structure=structure.describe(),
         q=q,
         layers=export.codec.spec.spatial_levels + 1,
         threads=torch.get_num_threads(),
         build=_build(export.codec),
     )
-
-
-def _structure(codec: VideoCodec) -> dict[str, object]:
-    choice = codec.motion_resolution
-    return codec.structure.describe() | ({} if choice is None else {"motion_resolution": choice.describe()})
 
 
 def _build(codec: torch.nn.Module) -> str:

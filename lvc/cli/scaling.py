@@ -58,8 +58,9 @@ def exchanged(name: str, overrides: list[str], gpus: int, gbps: float) -> list[d
         stage = schedule.stages[stage_name]
         freeze(codec, stage.train, may_train)
         trained = sum(p.numel() for p in codec.parameters() if p.requires_grad)
-        kinds = [codec.structure.kind(i) for i in range(stage.frames)]
-        steps = sum(codec.trains(kind) for kind in kinds) if stage.update == "frame" else 1
+        steps = 1
+        if stage.update == "frame":
+            steps = sum(codec.trains(kind) for kind in codec.structure.kinds(stage.frames))
         each = 4 * trained * 2 * (gpus - 1) / gpus
         rows.append(
             {

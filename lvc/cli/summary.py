@@ -39,8 +39,8 @@ def model_config(name: str, overrides: list[str]) -> Any:
 def summarise(name: str, overrides: list[str], size: tuple[int, int]) -> dict[str, Any]:
     """Facts of a model for frames of ``size`` ``(H, W)``."""
     config = model_config(name, overrides)  # mistakes are answered before torch is loaded
+    from lvc.layers.padding import padded_size
     from lvc.models.build import build_codec
-    from lvc.structures.frame import padded_size
 
     codec = build_codec(config).eval()
     own, intra, modules = parameters(codec)
@@ -100,7 +100,7 @@ def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, Any]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from lvc.codec import Rate, VideoCodec
+    from lvc.codec import FrameJob, Rate, VideoCodec
     from lvc.entropy.streams import Estimate
 
     class Reading(Estimate):
@@ -122,17 +122,17 @@ def multiply_accumulates(codec: Any, size: tuple[int, int]) -> dict[str, Any]:
     kind = list(kinds)[-1]
     found: dict[str, Any] = {"modules": dict.fromkeys(_modules(codec), 0.0)}
     with torch.no_grad():
-        first = codec.code_frame(alone, frame, None, Estimate(training=False), Rate(), size).state
+        first = codec.code_frame(FrameJob(alone, frame, None, Estimate(training=False), Rate(), size)).state
         refer = (lambda state: state) if codec.structure.references == 1 else (lambda state: (state, state))
         # from the second inter frame on the state is complete
         state = first
         if kind != alone:
-            state = refer(codec.code_frame(kind, frame, refer(first), Estimate(False), Rate(), size).state)
+            state = refer(codec.code_frame(FrameJob(kind, frame, refer(first), Estimate(False), Rate(), size)).state)
         for side, stream, source in (("encoder", Estimate(False), frame), ("decoder", Reading(False), None)):
             with FlopCounterMode(display=False) as counter, ExitStack() as watched:
                 if side == "encoder":
                     _watch(codec, counter, found["modules"], watched)
-                codec.code_frame(kind, source, state, stream, Rate(), size)
+                codec.code_frame(FrameJob(kind, source, state, stream, Rate(), size))
             found[side] = counter.get_total_flops() / 2
     return found
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.codec import FrameCoding, FrameJob, VideoCodec
 from lvc.config.b_frame import BFrameConfig
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
@@ -81,8 +81,8 @@ class BFrameCodec(VideoCodec):
     def __init__(self, config: BFrameConfig, intra: VideoCodec):
         super().__init__(config)
         structure = config.structure
-        self.structure = HierarchicalB(structure.gop, structure.intra_period, structure.tail)
-        self.motion_resolution = motion_resolution(config.motion_resolution)
+        choice = motion_resolution(config.motion_resolution)
+        self.structure = HierarchicalB(structure.gop, structure.intra_period, structure.tail, choice)
         self.clamp_references, self.sort_references = config.clamp_references, config.sort_references
         self.normalise = config.normalise
         self.intra = intra
@@ -108,21 +108,12 @@ class BFrameCodec(VideoCodec):
             "intra": [self.intra],
         }
 
-    def code_frame(
-        self,
-        kind: str,
-        frame: Tensor | None,
-        state: tuple[dict[str, Any], dict[str, Any]] | None,
-        stream: SymbolStream,
-        rate: Rate,
-        size: tuple[int, int],
-        motion_only: bool = False,
-        scale: MotionScale = FULL,
-    ) -> FrameCoding:
-        """See :meth:`lvc.codec.VideoCodec.code_frame`; motion is that of pictures at ``scale``."""
-        if kind == "I":
-            return self.intra.code_frame(kind, frame, None, stream, rate, size)
-        state = self._sorted(state)
+    def code_frame(self, job: FrameJob) -> FrameCoding:
+        """See :meth:`lvc.codec.VideoCodec.code_frame`."""
+        if job.kind == "I":
+            return self.intra.code_frame(job)
+        kind, frame, stream, scale = job.kind, job.frame, job.stream, job.scale
+        state = self._sorted(job.state)
         references = tuple(one["frame"] for one in state)
         order = min(one.get("order", 0) for one in state) + 1
         small = tuple(scale.reduce(reference) for reference in references)
@@ -133,13 +124,13 @@ class BFrameCodec(VideoCodec):
         if torch.is_grad_enabled():  # stages may weigh it
             distortions["decoded_motion"] = _warping_error(frame, references, flows)
         decoded = prediction
-        if not motion_only:
+        if not job.motion_only:
             condition = prediction.clamp(0, 1)
             coding = self.code_signal(frame, condition, flows, self._frame_type(kind), stream)
             decoded, bits = coding.signal, bits | coding.bits
             if coding.end is not None and torch.is_grad_enabled():
                 distortions["frame_condition"] = _error(coding.end, condition)
-        handed_on = decoded.clamp(0, 1) if self.clamp_references or motion_only else decoded
+        handed_on = decoded.clamp(0, 1) if self.clamp_references or job.motion_only else decoded
         state = {"frame": handed_on, "order": order}
         return FrameCoding(kind, decoded, bits, prediction, flows[0], state, distortions, reference=references[0])
 

@@ -15,7 +15,7 @@ Decided where the paper is silent:
 import torch
 from torch import Tensor, nn
 
-from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.codec import FrameCoding, FrameJob, VideoCodec
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.entropy.factorized import FactorizedPrior
 from lvc.entropy.hyperprior import code_hyper
@@ -33,7 +33,7 @@ from lvc.layers.conv import conv, full_precision, start_as_identity
 from lvc.layers.hyper import EntropyParameters, HyperDecoder, HyperEncoder, scales_and_means
 from lvc.motion.codec import MotionCodec
 from lvc.motion.flow import flow_network
-from lvc.motion.resolution import FULL, MotionScale
+from lvc.motion.resolution import MotionScale
 from lvc.motion.warp import warp, warp_scales
 from lvc.structures.low_delay import LowDelay
 from lvc.structures.motion_resolution import motion_resolution
@@ -49,8 +49,7 @@ class DCVCTCM(VideoCodec):
 
     def __init__(self, config: DCVCTCMConfig, intra: VideoCodec):
         super().__init__(config)
-        self.structure = LowDelay(config.structure.intra_period)
-        self.motion_resolution = motion_resolution(config.motion_resolution)
+        self.structure = LowDelay(config.structure.intra_period, motion_resolution(config.motion_resolution))
         self.intra = intra
         n, latent, hyper, extra = config.channels, config.latent_channels, config.hyper_channels, config.extra_blocks
         uses, bound = config.contexts_in, config.entropy.likelihood_bound
@@ -97,27 +96,18 @@ class DCVCTCM(VideoCodec):
             "intra": [self.intra],
         }
 
-    def code_frame(
-        self,
-        kind: str,
-        frame: Tensor | None,
-        state: dict[str, Tensor] | None,
-        stream: SymbolStream,
-        rate: Rate,
-        size: tuple[int, int],
-        motion_only: bool = False,
-        scale: MotionScale = FULL,
-    ) -> FrameCoding:
-        """See :meth:`lvc.codec.VideoCodec.code_frame`; motion is that of pictures at ``scale``."""
-        if kind == "I":
-            return self.intra.code_frame(kind, frame, state, stream, rate, size)
+    def code_frame(self, job: FrameJob) -> FrameCoding:
+        """See :meth:`lvc.codec.VideoCodec.code_frame`."""
+        if job.kind == "I":
+            return self.intra.code_frame(job)
+        frame, state, stream, size, scale = job.frame, job.state, job.stream, job.size, job.scale
         reference = state["frame"]
         flow = None if stream.reads else scale.coded(self.estimate(frame, reference, scale))
         flow, bits = self.motion.code(flow, len(reference), scale.coded_size(size, self.stride), stream)
         flow = scale.decoded(flow, size)
         prediction = warp(reference, flow)
-        if motion_only:
-            return FrameCoding(kind, prediction, bits, prediction, flow, {"frame": prediction.clamp(0, 1)})
+        if job.motion_only:
+            return FrameCoding(job.kind, prediction, bits, prediction, flow, {"frame": prediction.clamp(0, 1)})
 
         contexts = self.mine(state, flow)
         latent, frame_bits = self._code_latent(frame, contexts, size, stream)
@@ -126,7 +116,7 @@ class DCVCTCM(VideoCodec):
         state = {"frame": decoded.clamp(0, 1)}
         if self.adapt_feature is not None:
             state["feature"] = feature
-        return FrameCoding(kind, decoded, bits | frame_bits, prediction, flow, state)
+        return FrameCoding(job.kind, decoded, bits | frame_bits, prediction, flow, state)
 
     def estimate(self, frame: Tensor, reference: Tensor, scale: MotionScale) -> Tensor:
         """Flow from ``frame`` to ``reference``, seen and given at ``scale``."""

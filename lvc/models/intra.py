@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.codec import FrameCoding, FrameJob, VideoCodec
 from lvc.config.intra import IntraCodecConfig
 from lvc.entropy.factorized import BottleneckPrior
 from lvc.entropy.hyperprior import code_hyper
@@ -48,25 +48,17 @@ class IntraCodec(VideoCodec):
     def parts(self) -> dict[str, list[nn.Module]]:
         return {"intra": [module for module in self.children() if any(True for _ in module.parameters())]}
 
-    def code_frame(
-        self,
-        kind: str,
-        frame: Tensor | None,
-        state: dict[str, Tensor] | None,
-        stream: SymbolStream,
-        rate: Rate,
-        size: tuple[int, int],
-        motion_only: bool = False,
-    ) -> FrameCoding:
+    def code_frame(self, job: FrameJob) -> FrameCoding:
         """See :meth:`lvc.codec.VideoCodec.code_frame`; every frame is intra."""
-        y = None if stream.reads else self.g_a(frame)
-        shape = (1 if frame is None else len(frame), size[0] // 64, size[1] // 64)
+        stream = job.stream
+        y = None if stream.reads else self.g_a(job.frame)
+        shape = (job.batch, job.size[0] // 64, job.size[1] // 64)
         hyper = (self.analyse, self.h_s, self.hyper_prior)
         parameters, hyper_bits = code_hyper("intra_hyper", y, shape, *hyper, stream)
         y_hat, bits = self.code_latent(y, parameters, stream)
         decoded = self.g_s(y_hat).float()
         state = {"frame": decoded.clamp(0, 1)}
-        return FrameCoding(kind, decoded, {"intra_hyper": hyper_bits, "intra": bits}, state=state)
+        return FrameCoding(job.kind, decoded, {"intra_hyper": hyper_bits, "intra": bits}, state=state)
 
     def analyse(self, y: Tensor) -> Tensor:
         """The hyper latent of a latent."""

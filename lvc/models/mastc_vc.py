@@ -19,7 +19,7 @@ Decided where the paper is silent or contradicts itself:
 import torch
 from torch import Tensor, nn
 
-from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.codec import FrameCoding, FrameJob, VideoCodec
 from lvc.config.mastc_vc import ContextConfig, MASTCVCConfig
 from lvc.entropy.factorized import BottleneckPrior
 from lvc.entropy.hyperprior import code_hyper
@@ -154,24 +154,16 @@ class MASTCVC(VideoCodec):
             "intra": [self.intra],
         }
 
-    def code_frame(
-        self,
-        kind: str,
-        frame: Tensor | None,
-        state: dict[str, Tensor] | None,
-        stream: SymbolStream,
-        rate: Rate,
-        size: tuple[int, int],
-        motion_only: bool = False,
-    ) -> FrameCoding:
+    def code_frame(self, job: FrameJob) -> FrameCoding:
         """See :meth:`lvc.codec.VideoCodec.code_frame`."""
-        if kind == "I":
-            return self.intra.code_frame(kind, frame, state, stream, rate, size)
-        reference, features, motion = state["frame"], None, None
+        if job.kind == "I":
+            return self.intra.code_frame(job)
+        stream, size = job.stream, job.size
+        reference, features, motion = job.state["frame"], None, None
         if stream.reads:
             reference_features = self.extractor(reference, levels=1)
         else:
-            features, reference_features = self.extractor(frame), self.extractor(reference)
+            features, reference_features = self.extractor(job.frame), self.extractor(reference)
             motion = self.estimation(features, reference_features)
         motion, bits = self.motion.code(motion, len(reference), size, stream)
         predicted = self.compensation(reference_features[0], motion)
@@ -180,7 +172,7 @@ class MASTCVC(VideoCodec):
         c_hat, frame_bits = self.context.code(c, predicted, size, stream)
         refined = self.refinement(torch.cat([self.decoder(c_hat), predicted], 1))
         decoded = self.reconstruction(refined).float()
-        return FrameCoding(kind, decoded, bits | frame_bits, state={"frame": decoded.clamp(0, 1)})
+        return FrameCoding(job.kind, decoded, bits | frame_bits, state={"frame": decoded.clamp(0, 1)})
 
     def describe(self) -> dict[str, tuple[int, int]]:
         """Latents by stream name: channels and downsampling."""

@@ -24,7 +24,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.codec import FrameCoding, FrameJob, Rate, VideoCodec
 from lvc.config.pmctf_l import PMCTFLConfig
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
@@ -36,10 +36,7 @@ from lvc.motion.resolution import FULL, MotionScale
 from lvc.motion.spynet import SpyNet
 from lvc.motion.warp import halve, warp
 from lvc.structures.adaptive_gop import adaptive_gop
-from lvc.structures.mctf import MCTF
-
-Planes = list[Tensor]
-"""Planes of a frame by size, luma first: ``(B, P, H, W)``."""
+from lvc.structures.mctf import MCTF, Planes
 
 
 class PMCTFL(VideoCodec):
@@ -52,6 +49,7 @@ class PMCTFL(VideoCodec):
     def __init__(self, config: PMCTFLConfig):
         super().__init__(config)
         self.config, levels = config, range(config.temporal_levels)
+        self.luma_only = config.train_on == "luma"
         own = config.structure
         self.structure = MCTF(own.gop, config.temporal_levels, own.first_level, adaptive_gop(own))
         self.planes = ColourPlanes(config.chroma, config.lossless)
@@ -164,37 +162,32 @@ class PMCTFL(VideoCodec):
             stream.maps[name] = sum(stream.maps.pop(band) for band in bits)
         return decoded, {name: sum(bits.values())}
 
+    def shapes(self, batch: int, size: tuple[int, int]) -> list[tuple[int, ...]]:
+        """Shapes of the planes of frames of ``size``."""
+        return self.planes.shapes(batch, size)
+
     def quality(self, rate: Rate, batch: int) -> Tensor:
         """Quality indices ``(B,)`` of a rate point."""
         return middle_quality(self.config.qualities, batch, self) if rate.q is None else rate.q
 
-    def code_frame(
-        self,
-        kind: str,
-        frame: Tensor | None,
-        state: dict[str, Any] | None,
-        stream: SymbolStream,
-        rate: Rate,
-        size: tuple[int, int],
-        motion_only: bool = False,
-    ) -> FrameCoding:
+    def code_frame(self, job: FrameJob) -> FrameCoding:
         """One frame outside a group: see the module. Groups are coded by :class:`lvc.structures.mctf.MCTF`."""
-        batch = 1 if frame is None else len(frame)
-        q, shapes = self.quality(rate, batch), self.planes.shapes(batch, size)
-        planes = None if stream.reads else self.split(frame, False)
-        if kind == "L":
+        stream, state, size = job.stream, job.state, job.size
+        q, shapes = self.quality(job.rate, job.batch), self.shapes(job.batch, size)
+        planes = None if stream.reads else self.split(job.frame, False)
+        if job.kind == "L":
             decoded, bits = self.code_band(planes, None, 0, shapes, q, stream)
-            return FrameCoding(kind, self.join(decoded), bits, state={"planes": decoded})
+            return FrameCoding(job.kind, self.join(decoded), bits, state={"planes": decoded})
         stream.layer()
         pair = None if stream.reads else (planes, state["planes"])
         memory = state.get("memory")
-        flow, bits, memory = self.code_motion(0, pair, memory, (batch, *size), q, stream)
+        flow, bits, memory = self.code_motion(0, pair, memory, (job.batch, *size), q, stream)
         prediction = self.predict(0, state["planes"], flow)
         residual = None if stream.reads else [own - said for own, said in zip(planes, prediction, strict=True)]
         decoded, band_bits = self.code_band(residual, 0, 1, shapes, q, stream)
         decoded = [said + rest for said, rest in zip(prediction, decoded, strict=True)]
         coded = {"planes": decoded, "memory": memory}
-        return FrameCoding(kind, self.join(decoded), bits | band_bits, self.join(prediction), flow, coded)
+        return FrameCoding(job.kind, self.join(decoded), bits | band_bits, self.join(prediction), flow, coded)
 
     def _lift(self, step: Any, first: Planes, second: Planes, flow: Tensor) -> tuple[Planes, Planes]:
         pairs = self._each(step, flow, first, second)

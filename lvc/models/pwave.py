@@ -23,10 +23,9 @@ Decided where papers and released code are silent, or do otherwise:
 
 from torch import Tensor, nn
 
-from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.codec import FrameCoding, FrameJob, Rate, VideoCodec
 from lvc.config.pwave import PWaveConfig
 from lvc.entropy.priors import ScaleLaw
-from lvc.entropy.streams import SymbolStream
 from lvc.models.planes import ColourPlanes, PlaneCoder, middle_quality
 from lvc.structures.low_delay import LowDelay
 
@@ -49,28 +48,19 @@ class PWave(VideoCodec):
     def parts(self) -> dict[str, list[nn.Module]]:
         return {"intra": [self.coder]}
 
-    def code_frame(
-        self,
-        kind: str,
-        frame: Tensor | None,
-        state: dict[str, Tensor] | None,
-        stream: SymbolStream,
-        rate: Rate,
-        size: tuple[int, int],
-        motion_only: bool = False,
-    ) -> FrameCoding:
+    def code_frame(self, job: FrameJob) -> FrameCoding:
         """See :meth:`lvc.codec.VideoCodec.code_frame`; every frame is intra."""
-        batch = 1 if frame is None else len(frame)
-        q = self.quality(rate, batch)
+        frame, stream = job.frame, job.stream
+        q = self.quality(job.rate, job.batch)
         if stream.training and self.config.train_on == "luma":
             luma = self.planes.luma(frame)
             (luma,), bits = self.coder.code([luma], [luma.shape], q, stream)
             picture = self.planes.with_luma(luma, frame)
         else:
             sets = None if stream.reads else self.planes.split(frame)
-            decoded, bits = self.coder.code(sets, self.planes.shapes(batch, size), q, stream)
+            decoded, bits = self.coder.code(sets, self.planes.shapes(job.batch, job.size), q, stream)
             picture = self.planes.join(decoded)
-        return FrameCoding(kind, picture, bits, state={"frame": picture.clamp(0, 1)})
+        return FrameCoding(job.kind, picture, bits, state={"frame": picture.clamp(0, 1)})
 
     def quality(self, rate: Rate, batch: int) -> Tensor:
         """Quality indices ``(B,)`` of a rate point."""

@@ -22,7 +22,7 @@ Decided where the paper is silent or contradicts itself:
 import torch
 from torch import Tensor, nn
 
-from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.codec import FrameCoding, FrameJob, VideoCodec
 from lvc.config.ssnvc import SSNVCConfig
 from lvc.entropy.factorized import FactorizedPrior
 from lvc.entropy.hyperprior import code_hyper
@@ -96,34 +96,26 @@ class SSNVC(VideoCodec):
             "intra": [self.intra],
         }
 
-    def code_frame(
-        self,
-        kind: str,
-        frame: Tensor | None,
-        state: dict[str, Tensor] | None,
-        stream: SymbolStream,
-        rate: Rate,
-        size: tuple[int, int],
-        motion_only: bool = False,
-    ) -> FrameCoding:
+    def code_frame(self, job: FrameJob) -> FrameCoding:
         """See :meth:`lvc.codec.VideoCodec.code_frame`.
 
         A state holds the decoded ``frame`` and, after a P frame, its propagated ``feature``, its ``latent``, and what
         it referred to: ``frame_before`` and ``latent_before``.
         """
-        if kind == "I":
-            return self.intra.code_frame(kind, frame, state, stream, rate, size)
+        if job.kind == "I":
+            return self.intra.code_frame(job)
+        frame, state, stream = job.frame, job.state, job.stream
         scales = self.extract(state)
         y = None if stream.reads else self.encoder(frame, self.mine(scales, self.flow(frame, state["frame"])))
         predicted = self.predict_flow(state)
         contexts = self.mine(scales, predicted)
         earlier = self.earlier_latents(state)
-        latent, bits = self._code_latent(y, contexts, earlier, size, stream)
+        latent, bits = self._code_latent(y, contexts, earlier, job.size, stream)
         decoded, feature = self.generator(self.decoder(latent, contexts), contexts)
         decoded = decoded.float()
         state = {"frame": decoded.clamp(0, 1), "frame_before": state["frame"], "feature": feature, "latent": latent}
         state |= {"latent_before": earlier[0]} if self.previous > 1 else {}
-        return FrameCoding(kind, decoded, bits, flow=predicted, state=state)
+        return FrameCoding(job.kind, decoded, bits, flow=predicted, state=state)
 
     def extract(self, state: dict[str, Tensor]) -> list[Tensor]:
         """Scales of the propagated feature, or of the decoded frame where there is none."""

@@ -1,5 +1,7 @@
-"""Coding one frame in training, to a packet and from one: what every coding structure does between its frames."""
+"""Coding one frame in training, to a packet and from one: what structures do that code frame by frame."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -7,96 +9,109 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from lvc.bitstream.packet import Packet
-from lvc.codec import EncodedFrame, FrameCoding, Rate, VideoCodec
-from lvc.entropy.streams import Estimate, Read, SymbolStream, Write
-from lvc.errors import BitstreamError
+from lvc.codec import CodingStructure, EncodedFrame, FrameCoding, FrameJob, Rate, VideoCodec
+from lvc.config.adaptive_gop import AdaptiveGOPConfig
+from lvc.config.spec import Model, ModelSpec
+from lvc.entropy.streams import Estimate, Read, Write
+from lvc.errors import BitstreamError, UserError
 from lvc.layers.padding import pad, padded_size
+from lvc.structures import motion_resolution
+from lvc.structures.motion_resolution import MotionResolution
 
 
-def estimate_frame(
-    codec: VideoCodec,
-    kind: str,
-    frame: Tensor,
-    state: Any,
-    stream: SymbolStream,
-    rate: Rate,
-    checkpointing: bool = False,
-    motion_only: bool = False,
-) -> FrameCoding:
-    """Code ``(B, 3, H, W)`` in training. A kind that trains nothing is coded as in test: rounded, without gradient.
+class FrameByFrame(CodingStructure):
+    """A structure that codes one frame after the other; its encoder may choose the resolution of each one's motion.
 
     Args:
-        codec: The codec.
-        kind: The frame's kind.
-        frame: In [0, 1], sides multiples of the codec's stride.
-        state: What it refers to (see :meth:`VideoCodec.code_frame`).
-        stream: An estimating stream.
-        rate: The rate point.
-        checkpointing: Recompute activations in the backward pass.
-        motion_only: Code motion alone.
+        choice: Chooses it; ``None`` for the frame's own.
     """
-    size = tuple(frame.shape[-2:])
-    if not (torch.is_grad_enabled() and codec.trains(kind)):
-        with torch.no_grad():
-            still = Estimate(training=False, keep_maps=stream.keep_maps)
-            coding = codec.code_frame(kind, frame, state, still, rate, size, motion_only)
-            stream.maps.update(still.maps)
-            return coding
-    args = (kind, frame, state, stream, rate, size, motion_only)
-    if checkpointing:
-        return checkpoint(codec.code_frame, *args, use_reentrant=False)
-    return codec.code_frame(*args)
 
+    def __init__(self, choice: MotionResolution | None = None):
+        self.choice = choice
 
-def write_frame(
-    codec: VideoCodec, kind: str, index: int, frame: Tensor, state: Any, rate: Rate, distance: int = 1
-) -> tuple[EncodedFrame, dict[str, Any]]:
-    """Code ``(1, 3, h, w)`` of any size to a packet; returns it and the state that later frames refer to.
+    def _described(self) -> dict[str, Any]:
+        """The choice, as a bitstream's header says it."""
+        return {} if self.choice is None else {"motion_resolution": self.choice.describe()}
 
-    ``distance`` is that of its references, in frames.
-    """
-    height, width = frame.shape[-2:]
-    padded, factor, tried = pad(frame, codec.stride), None, {}
-    if not codec.spec.kinds[kind].intra and codec.motion_resolution is not None:
-        best = codec.motion_resolution.best(codec, kind, padded, state, rate, (height, width), distance)
-        coding, payload, factor, tried = best.coding, best.payload, best.factor, best.tried
-    else:
+    def with_choice(self, config: Any, model: Model) -> CodingStructure:
+        """See :meth:`lvc.codec.CodingStructure.with_choice`: a :class:`MotionResolutionConfig`."""
+        if isinstance(config, AdaptiveGOPConfig):
+            if config.adaptive:
+                raise UserError(f"structure.adaptive: {model.name} has no groups that could be split")
+            return self
+        return self._choosing(motion_resolution.asked(config, model))
+
+    def of_header(self, described: Mapping[str, Any], spec: ModelSpec) -> CodingStructure:
+        """See :meth:`lvc.codec.CodingStructure.of_header`."""
+        return self._choosing(motion_resolution.of_header(described, spec))
+
+    def _choosing(self, choice: MotionResolution | None) -> CodingStructure:
+        other = type(self).__new__(type(self))
+        other.__dict__ |= self.__dict__ | {"choice": choice}
+        return other
+
+    @staticmethod
+    def estimate(codec: VideoCodec, job: FrameJob, checkpointing: bool = False) -> FrameCoding:
+        """Code a frame in training. A kind that trains nothing is coded as in test: rounded, without gradient."""
+        if not (torch.is_grad_enabled() and codec.trains(job.kind)):
+            with torch.no_grad():
+                still = Estimate(training=False, keep_maps=job.stream.keep_maps)
+                coding = codec.code_frame(replace(job, stream=still))
+                job.stream.maps.update(still.maps)
+                return coding
+        if checkpointing:  # which looks among its arguments for the device whose random state it keeps
+            return checkpoint(lambda frame: codec.code_frame(replace(job, frame=frame)), job.frame, use_reentrant=False)
+        return codec.code_frame(job)
+
+    def write(
+        self, codec: VideoCodec, kind: str, index: int, frame: Tensor, state: Any, rate: Rate, distance: int = 1
+    ) -> tuple[EncodedFrame, dict[str, Any]]:
+        """Code ``(1, 3, h, w)`` of any size to a packet; returns it and the state that later frames refer to.
+
+        ``distance`` is that of its references, in frames.
+        """
+        height, width = frame.shape[-2:]
+        padded, factor, tried = pad(frame, codec.stride), None, {}
         stream = Write()
-        coding = codec.code_frame(kind, padded, state, stream, rate, tuple(padded.shape[-2:]))
-        payload = stream.payload()
-    encoded = EncodedFrame(
-        packet=Packet(kind, index, payload),
-        frame=coding.frame[..., :height, :width].clamp(0, 1),
-        bits={name: float(bits.sum()) for name, bits in coding.bits.items()},
-        motion_factor=factor,
-        tried=tried,
-        coding=coding,
-    )
-    return encoded, coding.state
+        job = FrameJob(kind, padded, state, stream, rate, tuple(padded.shape[-2:]))
+        if not codec.spec.kinds[kind].intra and self.choice is not None:
+            best = self.choice.best(codec, job, (height, width), distance)
+            coding, payload, factor, tried = best.coding, best.payload, best.factor, best.tried
+        else:
+            coding = codec.code_frame(job)
+            payload = stream.payload()
+        encoded = EncodedFrame(
+            packet=Packet(kind, index, payload),
+            frame=coding.frame[..., :height, :width].clamp(0, 1),
+            bits={name: float(bits.sum()) for name, bits in coding.bits.items()},
+            motion_factor=factor,
+            tried=tried,
+            coding=coding,
+        )
+        return encoded, coding.state
 
+    def read(
+        self, codec: VideoCodec, packet: Packet, state: Any, size: tuple[int, int], rate: Rate
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """Decode a packet to ``(1, 3, h, w)`` of ``size``; returns it and the state that later frames refer to.
 
-def read_frame(
-    codec: VideoCodec, packet: Packet, state: Any, size: tuple[int, int], rate: Rate
-) -> tuple[Tensor, dict[str, Any]]:
-    """Decode a packet to ``(1, 3, h, w)`` of ``size``; returns it and the state that later frames refer to.
+        A packet without its last layers gives a smaller picture.
 
-    A packet without its last layers gives a smaller picture.
-
-    Raises:
-        BitstreamError: The payload does not fit what the networks compute.
-    """
-    if packet.kind not in codec.spec.kinds:
-        raise BitstreamError(f"frame {packet.index} is of unknown kind '{packet.kind}'")
-    stream = Read(packet.payload)
-    padded = padded_size(size, codec.stride)
-    motion = {}
-    if not codec.spec.kinds[packet.kind].intra and codec.motion_resolution is not None:
-        motion["scale"] = codec.motion_resolution.read(stream)
-    coding = codec.code_frame(packet.kind, None, state, stream, rate, padded, **motion)
-    stream.finish()
-    scale = padded[0] // coding.frame.shape[-2]
-    height, width = (-(-side // scale) for side in size)
-    return coding.frame[..., :height, :width].clamp(0, 1), coding.state
+        Raises:
+            BitstreamError: The payload does not fit what the networks compute.
+        """
+        if packet.kind not in codec.spec.kinds:
+            raise BitstreamError(f"frame {packet.index} is of unknown kind '{packet.kind}'")
+        stream = Read(packet.payload)
+        padded = padded_size(size, codec.stride)
+        job = FrameJob(packet.kind, None, state, stream, rate, padded)
+        if not codec.spec.kinds[packet.kind].intra and self.choice is not None:
+            job = replace(job, scale=self.choice.read(stream))
+        coding = codec.code_frame(job)
+        stream.finish()
+        scale = padded[0] // coding.frame.shape[-2]
+        height, width = (-(-side // scale) for side in size)
+        return coding.frame[..., :height, :width].clamp(0, 1), coding.state
 
 
 def detached(state: dict[str, Any]) -> dict[str, Any]:

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from lvc.bitstream.packet import Packet
-from lvc.codec import EncodedFrame, FrameCoding, Rate, VideoCodec
+from lvc.codec import PLAIN, EncodedFrame, FrameCoding, FrameJob, Rate, Unrolling, VideoCodec
 from lvc.entropy.streams import SymbolStream
 from lvc.errors import BitstreamError, UserError
-from lvc.structures.frame import detached, estimate_frame, read_frame, write_frame
+from lvc.structures.frame import FrameByFrame, detached
+from lvc.structures.motion_resolution import MotionResolution
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Step:
     level: int
 
 
-class HierarchicalB:
+class HierarchicalB(FrameByFrame):
     """Groups of ``gop`` frames between decoded ends, coded depth first.
 
     Args:
@@ -48,19 +49,31 @@ class HierarchicalB:
         intra_period: Frames from one intra frame to the next, a multiple of ``gop``; groups between end in B* frames.
         tail: Frames after the last whole group: ``bstar`` codes them as ever smaller groups that end in B* frames,
             ``drop`` leaves them out, as published figures do.
-
-    Attributes:
-        references: Decoded frames that a predicted frame refers to.
+        choice: Chooses the resolution of motion; ``None`` for the frame's own.
     """
 
     references = 2
 
-    def __init__(self, gop: int = 32, intra_period: int = 32, tail: Literal["bstar", "drop"] = "bstar"):
+    def __init__(
+        self,
+        gop: int = 32,
+        intra_period: int = 32,
+        tail: Literal["bstar", "drop"] = "bstar",
+        choice: MotionResolution | None = None,
+    ):
+        super().__init__(choice)
         self.gop, self.intra_period, self.tail = gop, intra_period, tail
 
     def describe(self) -> dict[str, Any]:
-        """Name and parameters, as a bitstream's header says them."""
-        return {"name": "hierarchical_b", "gop": self.gop, "intra_period": self.intra_period, "tail": self.tail}
+        """See :meth:`lvc.codec.CodingStructure.describe`."""
+        own = {"gop": self.gop, "intra_period": self.intra_period, "tail": self.tail}
+        return {"name": "hierarchical_b", **own, **self._described()}
+
+    def kind(self, index: int) -> str:
+        """See :meth:`lvc.codec.CodingStructure.kind`."""
+        if index % self.gop:
+            return "b" if index % 2 else "B"
+        return "P" if index % self.intra_period else "I"
 
     def with_intra_period(self, intra_period: int) -> "HierarchicalB":
         """The same structure with another intra period: a multiple of the GOP, or a power of two below it.
@@ -69,9 +82,9 @@ class HierarchicalB:
             UserError: For any other.
         """
         if intra_period % self.gop == 0:
-            return HierarchicalB(self.gop, intra_period, self.tail)
+            return HierarchicalB(self.gop, intra_period, self.tail, self.choice)
         if intra_period & (intra_period - 1) == 0:
-            return HierarchicalB(intra_period, intra_period, self.tail)
+            return HierarchicalB(intra_period, intra_period, self.tail, self.choice)
         near = intra_period // self.gop * self.gop or 1 << intra_period.bit_length() - 1
         raise UserError(
             f"intra period {intra_period}: is no multiple of the GOP of {self.gop}, nor a power of two below it; "
@@ -91,7 +104,7 @@ class HierarchicalB:
     def of_clip(self, frames: int) -> "HierarchicalB":
         """The structure on a clip too short for a GOP: the largest one that fits, intra frames as often per GOP."""
         gop = min(self.gop, 1 << max(frames - 1, 1).bit_length() - 1)
-        return HierarchicalB(gop, gop * (self.intra_period // self.gop), "bstar")
+        return HierarchicalB(gop, gop * (self.intra_period // self.gop), "bstar", self.choice)
 
     def _groups(self, first: int, frames: int) -> Iterator[Step]:
         """The ``frames`` frames after ``first``, at most a GOP, in coding order."""
@@ -114,25 +127,19 @@ class HierarchicalB:
         yield from self._between(middle, right)
 
     def unroll(
-        self,
-        codec: VideoCodec,
-        clip: Tensor,
-        rate: Rate,
-        stream: SymbolStream,
-        detach: bool = False,
-        checkpointing: bool = False,
-        motion_only: bool = False,
+        self, codec: VideoCodec, clip: Tensor, rate: Rate, stream: SymbolStream, how: Unrolling = PLAIN
     ) -> Iterator[FrameCoding]:
-        """Code ``(B, T, 3, H, W)`` as one clip; see :meth:`lvc.structures.low_delay.LowDelay.unroll`.
+        """See :meth:`lvc.codec.CodingStructure.unroll`.
 
         Five frames are a GOP of four between two intra frames: 0, 4, 2, 1, 3.
         """
         held = DecodedFrames()
-        frames = clip.unbind(1)
+        frames, size = clip.unbind(1), tuple(clip.shape[-2:])
         for step in self.of_clip(len(frames)).order(len(frames)):
-            state, frame = held.references(step.kind, step.index), frames[step.index]
-            coding = estimate_frame(codec, step.kind, frame, state, stream, rate, checkpointing, motion_only)
-            held.add(step.index, detached(coding.state) if detach else coding.state)
+            state = held.references(step.kind, step.index)
+            job = FrameJob(step.kind, frames[step.index], state, stream, rate, size, how.motion_only)
+            coding = self.estimate(codec, job, how.checkpointing)
+            held.add(step.index, detached(coding.state) if how.detach else coding.state)
             held.shown()
             yield replace(coding, index=step.index)
 
@@ -148,7 +155,7 @@ class HierarchicalB:
         def code(step: Step, frame: Tensor) -> EncodedFrame:
             state = held.references(step.kind, step.index)
             distance = step.index - step.references[0] if step.references else 0
-            encoded, state = write_frame(codec, step.kind, step.index, frame, state, rate, distance)
+            encoded, state = self.write(codec, step.kind, step.index, frame, state, rate, distance)
             held.add(step.index, state)
             held.shown()
             return replace(encoded, level=step.level)
@@ -187,7 +194,7 @@ class HierarchicalB:
                 except BitstreamError as error:
                     problem = problem or error
                     continue
-                frame, state = read_frame(codec, packet, state, size, rate)
+                frame, state = self.read(codec, packet, state, size, rate)
                 held.add(packet.index, state, frame)
                 yield from held.shown()
         except BitstreamError as error:

@@ -11,30 +11,84 @@ the last whole group are groups of ever smaller powers of two. One group is in m
 splits groups by their content (:mod:`lvc.structures.adaptive_gop`), what it compares of one.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from lvc.bitstream.packet import Packet
-from lvc.codec import EncodedFrame, FrameCoding, Rate
+from lvc.codec import PLAIN, CodingStructure, EncodedFrame, FrameCoding, Rate, Unrolling
+from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.parts import MCTFConfig
+from lvc.config.spec import Model, ModelSpec
 from lvc.entropy.streams import Read, SymbolStream, Write
 from lvc.errors import BitstreamError, UserError
+from lvc.layers.padding import pad, padded_size
 from lvc.motion.resolution import FULL, MotionScale
+from lvc.structures import adaptive_gop, motion_resolution
 from lvc.structures.adaptive_gop import AdaptiveGOP
 from lvc.structures.dyadic import Span, coarsest_first, groups, level_of
-from lvc.structures.frame import pad, padded_size
-
-if TYPE_CHECKING:
-    from lvc.models.pmctf_l import PMCTFL
 
 _FIRST_LEVEL = MCTFConfig().first_level
+
+
+Planes = list[Tensor]
+"""Planes of a frame by size, luma first: ``(B, P, H, W)``."""
+
+
+class LiftedCodec(Protocol):
+    """A codec of the bands of a temporal transform along motion, level by level.
+
+    Attributes:
+        stride: Frame sides are multiples of it.
+        luma_only: Whether training codes luma alone.
+    """
+
+    stride: int
+    luma_only: bool
+
+    def split(self, frame: Tensor, luma_only: bool) -> Planes:
+        """A frame's planes, or its luma alone."""
+
+    def join(self, planes: Planes, luma_of: Tensor | None = None) -> Tensor:
+        """The inverse; ``luma_of`` is the frame whose chroma passes uncoded."""
+
+    def shapes(self, batch: int, size: tuple[int, int]) -> list[tuple[int, ...]]:
+        """Shapes of the planes of frames of ``size``."""
+
+    def quality(self, rate: Rate, batch: int) -> Tensor:
+        """Quality indices ``(B,)`` of a rate point."""
+
+    def code_motion(
+        self,
+        level: int,
+        pair: tuple[Planes, Planes] | None,
+        memory: Any,
+        shape: tuple[int, int, int],
+        q: Tensor,
+        stream: SymbolStream,
+        scale: MotionScale = FULL,
+    ) -> tuple[Tensor, dict[str, Tensor], Any]:
+        """Code motion from a frame to the one before it on a level: flow, bits by stream name, memory."""
+
+    def code_band(
+        self, planes: Planes | None, level: int | None, depth: int, shapes: list, q: Tensor, stream: SymbolStream
+    ) -> tuple[Planes, dict[str, Tensor]]:
+        """Code a band: decoded planes, and bits by stream name."""
+
+    def warp(self, reference: Planes, flow: Tensor) -> Planes:
+        """A frame's reference, moved to it."""
+
+    def analyse(self, level: int, current: Planes, reference: Planes, flow: Tensor) -> tuple[Planes, Planes]:
+        """High-pass and low-pass planes of two frames."""
+
+    def synthesise(self, level: int, high: Planes, low: Planes, flow: Tensor) -> tuple[Planes, Planes]:
+        """The inverse: current and reference."""
 
 
 @dataclass
@@ -56,7 +110,7 @@ class Band:
     missed: Tensor | None = None
 
 
-class MCTF:
+class MCTF(CodingStructure):
     """Groups of ``gop`` frames.
 
     Args:
@@ -65,10 +119,6 @@ class MCTF:
         first_level: The level that a training clip of frames so far apart begins at.
         choice: Splits blocks of ``gop`` frames into groups, and chooses the resolution of their motion; ``None`` for
             whole groups, with motion at its own.
-
-    Attributes:
-        references: Decoded frames that a predicted frame refers to.
-        by_distance: Frames that are further apart are coded otherwise: see :meth:`unroll`.
     """
 
     references = 1
@@ -86,9 +136,35 @@ class MCTF:
             raise UserError(f"structure.gops: none of {list(choice.gops)} fits into blocks of {gop} frames")
 
     def describe(self) -> dict[str, Any]:
-        """Name and parameters, as a bitstream's header says them."""
+        """See :meth:`lvc.codec.CodingStructure.describe`."""
         chosen = {} if self.choice is None else {"adaptive": self.choice.describe()}
         return {"name": "mctf", "gop": self.gop, **chosen}
+
+    def with_choice(self, config: Any, model: Model) -> "MCTF":
+        """See :meth:`lvc.codec.CodingStructure.with_choice`: an :class:`AdaptiveGOPConfig`."""
+        if not isinstance(config, AdaptiveGOPConfig):
+            motion_resolution.asked(config, model)
+            return self
+        return MCTF(self.gop, self.levels, self.first_level, adaptive_gop.adaptive_gop(config))
+
+    def of_header(self, described: Mapping[str, Any], spec: ModelSpec) -> "MCTF":
+        """See :meth:`lvc.codec.CodingStructure.of_header`."""
+        other = MCTF(self.gop, self.levels, self.first_level)
+        other.choice = adaptive_gop.of_header(described)
+        return other
+
+    @staticmethod
+    def temporal_levels(described: Mapping[str, Any]) -> int:
+        """See :meth:`lvc.codec.CodingStructure.temporal_levels`."""
+        gop = described.get("gop")
+        if not isinstance(gop, int) or gop < 1:
+            raise BitstreamError("damaged header: it does not say the length of its groups")
+        return gop.bit_length() - 1
+
+    def compile(self, codec: LiftedCodec) -> None:
+        """See :meth:`lvc.codec.CodingStructure.compile`: motion and bands, which groups are made of."""
+        for step in ("code_motion", "code_band", "analyse", "synthesise"):
+            setattr(codec, step, torch.compile(getattr(codec, step)))
 
     def with_intra_period(self, intra_period: int) -> "MCTF":
         """The same structure with groups of so many frames, each of which decodes alone.
@@ -101,39 +177,21 @@ class MCTF:
             raise UserError(f"intra period {intra_period}: is no group of this codec; choices are: {choices}")
         return MCTF(intra_period, self.levels, self.first_level, self.choice)
 
-    def kinds(self, frames: int) -> list[str]:
-        """Kinds of the frames of a training clip."""
-        return ["H" if index % self.gop else "L" for index in range(frames)]
+    def kind(self, index: int) -> str:
+        """See :meth:`lvc.codec.CodingStructure.kind`."""
+        return "H" if index % self.gop else "L"
 
     def unroll(
-        self,
-        codec: "PMCTFL",
-        clip: Tensor,
-        rate: Rate,
-        stream: SymbolStream,
-        detach: bool = False,
-        checkpointing: bool = False,
-        motion_only: bool = False,
-        distance: int = 1,
+        self, codec: LiftedCodec, clip: Tensor, rate: Rate, stream: SymbolStream, how: Unrolling = PLAIN
     ) -> Iterator[FrameCoding]:
-        """Code ``(B, T, 3, H, W)`` group by group.
+        """See :meth:`lvc.codec.CodingStructure.unroll`: group by group, in display order.
 
-        Args:
-            codec: The codec.
-            clip: Frames in [0, 1], sides multiples of the codec's stride.
-            rate: The rate point.
-            stream: An estimating stream.
-            detach: Without meaning here: bands of a group have no order in which they refer to each other.
-            checkpointing: Recompute activations of motion and bands in the backward pass.
-            motion_only: Code motion alone; predictions stand for the frames, and a low-pass frame for itself.
-            distance: Frames of the source between frames of the clip: says the first level.
-
-        Yields:
-            Codings in display order, each with its display index.
+        The clip's distance says its first level. ``detach`` is without meaning: bands of a group have no order in which
+        they refer to each other. Where motion alone is coded, a low-pass frame stands for itself.
         """
-        first_level = self.first_level(distance)
-        luma_only = stream.training and codec.config.train_on == "luma"
-        call = (lambda f, *a: checkpoint(f, *a, use_reentrant=False)) if checkpointing else (lambda f, *a: f(*a))
+        first_level = self.first_level(how.distance)
+        luma_only = stream.training and codec.luma_only
+        call = (lambda f, *a: checkpoint(f, *a, use_reentrant=False)) if how.checkpointing else (lambda f, *a: f(*a))
         q, frames = codec.quality(rate, len(clip)), clip.unbind(1)
         for start, length in groups(len(frames), self.gop):
             group = frames[start : start + length]
@@ -141,7 +199,7 @@ class MCTF:
             originals = [band.planes for band in bands]
             depth = first_level + length.bit_length() - 1
             self._analyse(codec, bands, q, first_level, lambda _: stream, call)
-            if motion_only:
+            if how.motion_only:
                 for band, planes in zip(bands, originals, strict=True):
                     band.planes = band.prediction or planes
             else:
@@ -165,7 +223,7 @@ class MCTF:
 
     def _analyse(
         self,
-        codec: "PMCTFL",
+        codec: LiftedCodec,
         bands: list[Band],
         q: Tensor,
         first_level: int,
@@ -190,7 +248,7 @@ class MCTF:
             step, level = 2 * step, level + 1
 
     @torch.inference_mode()
-    def encode(self, codec: "PMCTFL", frames: Iterable[Tensor], rate: Rate) -> Iterator[EncodedFrame]:
+    def encode(self, codec: LiftedCodec, frames: Iterable[Tensor], rate: Rate) -> Iterator[EncodedFrame]:
         """Encode ``(1, 3, H, W)`` frames, a block of ``gop`` at a time, in coding order."""
         frames, first = iter(frames), 0
         while held := list(islice(frames, self.gop)):
@@ -203,7 +261,7 @@ class MCTF:
             first += len(held)
 
     def _write(
-        self, codec: "PMCTFL", block: list[Tensor], first: int, rate: Rate, span: Span, scale: MotionScale = FULL
+        self, codec: LiftedCodec, block: list[Tensor], first: int, rate: Rate, span: Span, scale: MotionScale = FULL
     ) -> Iterator[EncodedFrame]:
         """Encode a group of a block whose first frame has the display index ``first``."""
         start, length = span
@@ -233,7 +291,9 @@ class MCTF:
             )
 
     @torch.inference_mode()
-    def decode(self, codec: "PMCTFL", packets: Iterable[Packet], size: tuple[int, int], rate: Rate) -> Iterator[Tensor]:
+    def decode(
+        self, codec: LiftedCodec, packets: Iterable[Packet], size: tuple[int, int], rate: Rate
+    ) -> Iterator[Tensor]:
         """Decode packets to ``(1, 3, H, W)`` frames of ``size`` in display order; levels that are missing give fewer.
 
         Raises:
@@ -250,9 +310,9 @@ class MCTF:
         if group:
             yield from self._read(codec, group, size, rate)
 
-    def _read(self, codec: "PMCTFL", group: list[Packet], size: tuple[int, int], rate: Rate) -> Iterator[Tensor]:
+    def _read(self, codec: LiftedCodec, group: list[Packet], size: tuple[int, int], rate: Rate) -> Iterator[Tensor]:
         q, padded = codec.quality(rate, 1), padded_size(size, codec.stride)
-        shapes, bands, memory, depth, scale = codec.planes.shapes(1, padded), {}, {}, 0, FULL
+        shapes, bands, memory, depth, scale = codec.shapes(1, padded), {}, {}, 0, FULL
         for packet in group:
             stream, offset, band = Read(packet.payload), packet.index - group[0].index, Band()
             level = level_of(offset)
@@ -275,7 +335,7 @@ class MCTF:
             yield picture[..., :height, :width].clamp(0, 1)
 
 
-def _synthesise(codec: "PMCTFL", bands: dict[int, Band], first_level: int = 0) -> None:
+def _synthesise(codec: LiftedCodec, bands: dict[int, Band], first_level: int = 0) -> None:
     """Undo the transform of a group in place, as far as its bands are there."""
     for place in coarsest_first(bands):
         if place:

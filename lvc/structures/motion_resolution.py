@@ -5,18 +5,19 @@ trained for it. The paper says that the factor is signalled, not how; that its d
 RGB, and here it is that of the frame as it is shown: clamped, without padding.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lvc.codec import FrameCoding, Rate, VideoCodec
+from lvc.codec import FrameCoding, FrameJob, VideoCodec
 from lvc.config.contract import ConfigError, build
 from lvc.config.motion_resolution import MotionResolutionConfig, check_variant
+from lvc.config.spec import Model, ModelSpec
 from lvc.entropy.streams import SymbolStream, Write
-from lvc.errors import BitstreamError
+from lvc.errors import BitstreamError, UserError
 from lvc.motion.resolution import Factors, MotionScale
 
 
@@ -73,54 +74,38 @@ class MotionResolution:
         option, _ = stream.choose(None, len(self.factors))
         return replace(self.scale, factor=self.factors[option])
 
-    def best(
-        self,
-        codec: VideoCodec,
-        kind: str,
-        frame: Tensor,
-        state: Any,
-        rate: Rate,
-        size: tuple[int, int],
-        distance: int,
-    ) -> Trial:
+    def best(self, codec: VideoCodec, job: FrameJob, size: tuple[int, int], distance: int) -> Trial:
         """Code a frame at the resolution that the search finds best.
 
         Args:
             codec: The codec; it is left as it was.
-            kind: The frame's kind.
-            frame: ``(1, 3, H, W)`` in [0, 1], padded to the codec's stride.
-            state: What it refers to.
-            rate: The rate point; its lambda weighs the distortion.
+            job: The frame ``(1, 3, H, W)``, padded to the codec's stride; its rate's lambda weighs the distortion.
             size: ``(h, w)`` before padding.
             distance: Frames to the references.
         """
         scales = [replace(self.scale, factor=factor) for factor in self._allowed(size, distance)]
         if self.config.narrows and len(scales) > self.config.candidates:
-            scales = self._likeliest(codec, kind, frame, state, size, scales)
+            scales = self._likeliest(codec, job, size, scales)
         if len(scales) > 1:
-            state = codec.prepared(state)
+            job = replace(job, state=codec.prepared(job.state))
         best, tried = None, {}
-        for trial in self._trials(codec, kind, frame, state, rate, size, scales):
+        for trial in self._trials(codec, job, size, scales):
             best = trial if best is None or trial.cost < best.cost else best
             if len(scales) > 1:
                 tried[trial.factor] = (8 * len(trial.payload), trial.cost)
         return replace(best, tried=tried)
 
     def _likeliest(
-        self,
-        codec: VideoCodec,
-        kind: str,
-        frame: Tensor,
-        state: Any,
-        size: tuple[int, int],
-        scales: list[MotionScale],
+        self, codec: VideoCodec, job: FrameJob, size: tuple[int, int], scales: list[MotionScale]
     ) -> list[MotionScale]:
         """As many resolutions as there may be candidates, found without coding, in ascending order."""
         shown = (..., slice(size[0]), slice(size[1]))
+        frame = job.frame[shown]
         if self.search == "ranked":
-            unlike = [_mse(codec.warped(kind, frame, state, scale)[shown], frame[shown]) for scale in scales]
+            warped = (codec.warped(job.kind, job.frame, job.state, scale) for scale in scales)
+            unlike = [_mse(picture[shown], frame) for picture in warped]
         else:
-            logits = self.classifier(frame[shown], *(picture[shown] for picture in pictures(state)))[0]
+            logits = self.classifier(frame, *(picture[shown] for picture in pictures(job.state)))[0]
             unlike = [-float(logits[self.factors.index(scale.factor)]) for scale in scales]
         best = sorted(range(len(scales)), key=unlike.__getitem__)[: self.config.candidates]
         return [scales[index] for index in sorted(best)]
@@ -133,29 +118,22 @@ class MotionResolution:
         return [factor for factor in fit if factor <= 2 * distance] or [fit[0]]
 
     def _trials(
-        self,
-        codec: VideoCodec,
-        kind: str,
-        frame: Tensor,
-        state: Any,
-        rate: Rate,
-        size: tuple[int, int],
-        scales: list[MotionScale],
+        self, codec: VideoCodec, job: FrameJob, size: tuple[int, int], scales: list[MotionScale]
     ) -> Iterator[Trial]:
         """The frame coded at each resolution; ``early_stop`` ends after the first that costs more than one before."""
         least = float("inf")
         for scale in scales:
             stream = Write()
             _, bits = stream.choose(self.factors.index(scale.factor), len(self.factors))
-            coding = codec.code_frame(kind, frame, state, stream, rate, tuple(frame.shape[-2:]), scale=scale)
+            coding = codec.code_frame(replace(job, stream=stream, scale=scale))
             coding = replace(coding, bits={"resolution": bits, **coding.bits})
             payload = stream.payload()
             if len(scales) == 1:
                 yield Trial(scale.factor, coding, payload)
                 return
             shown = (..., slice(size[0]), slice(size[1]))
-            error = _mse(coding.frame[shown].clamp(0, 1), frame[shown])
-            lmbda = float(rate.lmbda) if self.lmbda is None else self.lmbda
+            error = _mse(coding.frame[shown].clamp(0, 1), job.frame[shown])
+            lmbda = float(job.rate.lmbda) if self.lmbda is None else self.lmbda
             cost = lmbda * error + 8 * len(payload) / (size[0] * size[1])
             yield Trial(scale.factor, coding, payload, cost)
             if self.search == "early_stop" and cost > least:
@@ -168,18 +146,31 @@ def motion_resolution(config: MotionResolutionConfig) -> MotionResolution | None
     return None if config.search == "none" else MotionResolution(config)
 
 
-def of_header(structure: dict[str, Any], codec: VideoCodec) -> MotionResolution | None:
+def asked(config: MotionResolutionConfig, model: Model) -> MotionResolution | None:
+    """What a user asks a model's encoder for.
+
+    Raises:
+        UserError: If the model's motion cannot be coded at another resolution, or not in that way.
+    """
+    variants = model.spec.motion_variants
+    if config.search != "none" and not variants:
+        raise UserError(f"motion_resolution: {model.name} has no motion that could be coded at another one")
+    check_variant(config, variants or (config.variant,))
+    return motion_resolution(config)
+
+
+def of_header(structure: Mapping[str, Any], spec: ModelSpec) -> MotionResolution | None:
     """What a bitstream's header asks of a decoder; see :meth:`MotionResolution.describe`.
 
     Raises:
-        BitstreamError: If it asks for what there is not, or what the codec does not know.
+        BitstreamError: If it asks for what there is not, or what the model does not know.
     """
     described = structure.get("motion_resolution")
     if described is None:
         return None
     try:
         config = build(MotionResolutionConfig, {"search": "exhaustive", **described}, "motion_resolution")
-        check_variant(config, codec.spec.motion_variants)
+        check_variant(config, spec.motion_variants)
     except ConfigError as error:
         raise BitstreamError(f"not decodable: {error}") from None
     return MotionResolution(config)

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lvc.codec import ClipCoding, FrameCoding, Rate, VideoCodec
+from lvc.codec import ClipCoding, FrameCoding, Rate, Unrolling, VideoCodec
 from lvc.config.run import RunConfig
 from lvc.entropy.streams import Estimate
-from lvc.structures.frame import pad
+from lvc.layers.padding import pad
 from lvc.training.base import StageBase
 from lvc.training.losses import RateDistortionLoss
 from lvc.training.stages import motion_only
@@ -50,7 +50,7 @@ class StageModule(StageBase):
 
     def _alike(self, batch: dict[str, Any], count: int) -> Iterator[tuple[list[int], dict[str, int]]]:
         """Clips of a batch that are coded alike, and how: by their frames' distance, where a structure minds it."""
-        if not getattr(self.codec.structure, "by_distance", False):
+        if not self.codec.structure.by_distance:
             yield list(range(count)), {}
             return
         distances = [int(distance) for distance in batch["distance"]]
@@ -60,17 +60,9 @@ class StageModule(StageBase):
     def _trained_frames(self, clip: Tensor, rate: Rate, **options: int) -> Iterator[tuple[FrameCoding, Tensor]]:
         """Codings with their ``(B, 3, H, W)`` originals; a frame whose kind trains nothing is only a reference."""
         stream = Estimate(training=True, quantization=self.config.model.entropy.quantization)
-        codings = self.codec.structure.unroll(
-            self.codec,
-            clip,
-            rate,
-            stream,
-            detach=self.stage.references == "detached",
-            checkpointing=self.stage.checkpointing,
-            motion_only=self.motion_only,
-            **options,
-        )
-        for coding in codings:
+        detach = self.stage.references == "detached"
+        how = Unrolling(detach, self.stage.checkpointing, self.motion_only, **options)
+        for coding in self.codec.structure.unroll(self.codec, clip, rate, stream, how):
             if self.codec.trains(coding.kind):
                 yield coding, clip[:, coding.index]
 

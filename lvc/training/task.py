@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Any
 
-import torch
 from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import Dataset
 
@@ -48,7 +47,7 @@ class CodecTask:
 
     def compile(self, codec: VideoCodec) -> None:
         """Compile what a training step runs."""
-        codec.code_frame = torch.compile(codec.code_frame)
+        codec.structure.compile(codec)
 
     def samples(self, name: str, source: Any) -> Dataset:
         """Training samples of a stage."""

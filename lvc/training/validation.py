@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
-from lvc.codec import VideoCodec
+from lvc.codec import Unrolling, VideoCodec
 from lvc.config.feasible import MS_SSIM_SIDE
 from lvc.config.run import AnchorConfig
 from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
-from lvc.structures.frame import pad
+from lvc.layers.padding import pad
 from lvc.training.losses import RateDistortionLoss, distortion, psnr
 from lvc.training.pictures import panel, side_by_side
 from lvc.training.report import log_metrics, log_pictures, log_videos
@@ -67,7 +67,7 @@ def measure(
     rate = loss.rate(1, clip.device)
     padded = pad(frames, codec.stride)[None]
     decoded, bits, last = {}, {}, None
-    for last in codec.structure.unroll(codec, padded, rate, stream, motion_only=motion_only):
+    for last in codec.structure.unroll(codec, padded, rate, stream, Unrolling(motion_only=motion_only)):
         decoded[last.index] = last.frame[..., :height, :width].float().clamp(0, 1)
         for name, amount in last.bits.items():
             bits.setdefault(name, []).append(float(amount.sum()))

@@ -30,6 +30,12 @@ def test_one_gpu_sends_nothing_and_none_is_refused():
         exchanged("intra_cheng2020", ["size=tiny"], 0, 100)
 
 
+@pytest.mark.parametrize("model", ["b_canf", "pmctf_l", "spynet"])
+def test_every_model_has_rows_whatever_its_structure(model):
+    rows = exchanged(model, ["size=tiny"], gpus=2, gbps=100)
+    assert rows and all(row["steps_per_batch"] >= 1 and row["mb_per_step"] > 0 for row in rows)
+
+
 @pytest.mark.parametrize(("arguments", "table"), SHOWN, ids=[arguments for arguments, _ in SHOWN])
 def test_the_page_shows_what_the_command_prints(arguments, table, capsys):
     parser = argparse.ArgumentParser()

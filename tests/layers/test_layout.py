@@ -10,7 +10,7 @@ from tests.conftest import tiny_codec
 TRAIN = """
 import torch
 from lvc.config.intra import IntraCheng2020Config
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.entropy.streams import Estimate
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
@@ -20,7 +20,7 @@ codec = to_channels_last(build_codec(IntraCheng2020Config(name="intra_cheng2020"
 frame = torch.rand(8, 3, 128, 128)
 for step in range(12):
     with torch.autocast("cpu", torch.bfloat16, enabled=step % 2 == 0):
-        coding = codec.code_frame("I", frame, None, Estimate(True), Rate(), (128, 128))
+        coding = codec.code_frame(FrameJob("I", frame, None, Estimate(True), Rate(), (128, 128)))
     coding.frame.square().mean().backward()
 """
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lvc.cli.summary import multiply_accumulates, parameters
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.coding import decode_video, encode_video
 from lvc.config.b_canf import AnfConfig, BCANFConfig
 from lvc.entropy.priors import ScaleLaw
@@ -137,7 +137,7 @@ def test_frame_types_change_what_is_coded_and_leave_nothing_behind():
 
     def coded(kind):
         with torch.no_grad():
-            return codec.code_frame(kind, frame, state, Estimate(training=False), Rate(), (64, 64)).frame
+            return codec.code_frame(FrameJob(kind, frame, state, Estimate(training=False), Rate(), (64, 64))).frame
 
     first = coded("B")
     assert not torch.equal(first, coded("b"))
@@ -148,7 +148,7 @@ def test_references_are_sorted_by_their_distance_from_an_intra_frame():
     codec = tiny_codec()
     near, far = {"frame": torch.zeros(1, 3, 64, 64)}, {"frame": torch.ones(1, 3, 64, 64), "order": 2}
     with torch.no_grad():
-        coded = codec.code_frame("B", near["frame"], (far, near), Estimate(training=False), Rate(), (64, 64))
+        coded = codec.code_frame(FrameJob("B", near["frame"], (far, near), Estimate(training=False), Rate(), (64, 64)))
     assert coded.reference is near["frame"] and coded.state["order"] == 1
     assert tiny_codec(sort_references=False)._sorted((far, near))[0] is far
 
@@ -197,6 +197,6 @@ def test_an_untrained_b_frame_is_nearly_the_mean_of_its_warped_references():
     frame, past, future = moving_clip(3, 128, 128).unbind(1)
     with torch.no_grad():
         state = ({"frame": past}, {"frame": future})
-        coding = codec.code_frame("b", frame, state, Estimate(training=False), Rate(), (128, 128))
+        coding = codec.code_frame(FrameJob("b", frame, state, Estimate(training=False), Rate(), (128, 128)))
     assert (coding.prediction - (past + future) / 2).square().mean() < 5e-3
     assert (coding.frame - coding.prediction).square().mean() < 5e-3

@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lvc.cli.summary import multiply_accumulates, parameters
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate, Unrolling
 from lvc.config.contract import ConfigError
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.entropy.streams import Estimate
@@ -83,7 +83,7 @@ def test_imported_network_computes_what_the_released_one_does(full):
     for _ in range(2):  # the first P frame adapts the frame, the second the feature
         with torch.no_grad():
             theirs = Released(released)(frame, state["frame"], feature)
-            coding = full.code_frame("P", frame, state, Estimate(training=False), Rate(), (64, 128))
+            coding = full.code_frame(FrameJob("P", frame, state, Estimate(training=False), Rate(), (64, 128)))
         ours = {"flow": coding.flow, "frame": coding.frame, "feature": coding.state["feature"]}
         for name, tensor in ours.items():
             assert (tensor - theirs[name]).abs().max() < 1e-5 * theirs[name].abs().max(), name
@@ -143,7 +143,9 @@ def test_parts_hold_every_parameter_once():
 def test_motion_only_needs_nothing_of_the_frame_codec():
     codec = tiny_codec().train()
     codec.intra.requires_grad_(False)
-    codings = list(codec.structure.unroll(codec, moving_clip(2, 64, 64), Rate(), Estimate(True), motion_only=True))
+    codings = list(
+        codec.structure.unroll(codec, moving_clip(2, 64, 64), Rate(), Estimate(True), Unrolling(motion_only=True))
+    )
     assert set(codings[1].bits) == {"motion", "motion_hyper"}
     assert torch.equal(codings[1].frame, codings[1].prediction)
 
@@ -187,6 +189,6 @@ def test_an_untrained_p_frame_is_nearly_its_warped_reference(changes):
     state = {"frame": clip[:, 0]}
     with torch.no_grad():
         for frame in clip[:, 1:].unbind(1):
-            coding = codec.code_frame("P", frame, state, Estimate(training=False), Rate(), (128, 128))
+            coding = codec.code_frame(FrameJob("P", frame, state, Estimate(training=False), Rate(), (128, 128)))
             assert (coding.frame - coding.prediction).square().mean() < 1e-3
             state = coding.state

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lvc.cli.summary import multiply_accumulates, parameters
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.config.intra import INTRA_CODECS
 from lvc.entropy.streams import Estimate, Read, Write
 from lvc.models.build import build_codec
@@ -19,14 +19,14 @@ names = pytest.mark.parametrize("name", INTRA_CODECS)
 def test_read_returns_what_was_written_and_about_what_was_estimated(name):
     codec, frame = small_codec(name), moving_clip(1, *SIZE)[:, 0]
     with torch.inference_mode():
-        estimated = codec.code_frame("I", frame, None, Estimate(training=False), Rate(), SIZE)
+        estimated = codec.code_frame(FrameJob("I", frame, None, Estimate(training=False), Rate(), SIZE))
         writer = Write()
-        written = codec.code_frame("I", frame, None, writer, Rate(), SIZE)
+        written = codec.code_frame(FrameJob("I", frame, None, writer, Rate(), SIZE))
         payload = writer.payload()
         decoder = small_codec(name)
         decoder.g_a.forward = decoder.h_a.forward = None  # an encoder's networks
         reader = Read(payload)
-        read = decoder.code_frame("I", None, None, reader, Rate(), SIZE)
+        read = decoder.code_frame(FrameJob("I", None, None, reader, Rate(), SIZE))
         reader.finish()
     assert torch.equal(read.frame, written.frame)
     assert torch.equal(estimated.frame, written.frame)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lvc.cli.summary import model_config, multiply_accumulates, parameters
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.config.contract import ConfigError, build
 from lvc.config.maskcrt_b import MaskCRTBConfig, SwinConfig
 from lvc.config.model import ModelConfig
@@ -115,7 +115,9 @@ def test_bits_are_mapped_to_where_they_are_spent():
     stream = Estimate(training=False, keep_maps=True)
     frame, past, future = moving_clip(3, 128, 128).unbind(1)
     with torch.no_grad():
-        coding = codec.code_frame("b", frame, ({"frame": past}, {"frame": future}), stream, Rate(), (128, 128))
+        coding = codec.code_frame(
+            FrameJob("b", frame, ({"frame": past}, {"frame": future}), stream, Rate(), (128, 128))
+        )
     assert stream.maps["frame"].shape == (1, 1, 8, 8)
     assert float(stream.maps["frame"].sum()) == pytest.approx(float(coding.bits["frame"].sum()), rel=1e-4)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lvc.cli.summary import multiply_accumulates, parameters
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate, Unrolling
 from lvc.config.compose import compose
 from lvc.config.contract import ConfigError, build
 from lvc.config.mastc_vc import MASTCVCConfig
@@ -175,7 +175,7 @@ def test_an_untrained_p_frame_is_nearly_its_reference():
     codec = build_codec(tiny_config()).eval()
     clip = moving_clip(2, 64, 64)
     with torch.no_grad():
-        coding = codec.code_frame("P", clip[:, 1], {"frame": clip[:, 0]}, Estimate(False), Rate(), (64, 64))
+        coding = codec.code_frame(FrameJob("P", clip[:, 1], {"frame": clip[:, 0]}, Estimate(False), Rate(), (64, 64)))
     assert (coding.frame - clip[:, 0]).square().mean() < 3e-3
 
 
@@ -199,7 +199,9 @@ def test_recomputed_frames_give_the_same_gradients():
         torch.manual_seed(1)
         stream = Estimate(training=True)
         codings = list(
-            codec.structure.unroll(codec, moving_clip(3, 64, 128), Rate(), stream, checkpointing=checkpointing)
+            codec.structure.unroll(
+                codec, moving_clip(3, 64, 128), Rate(), stream, Unrolling(checkpointing=checkpointing)
+            )
         )[1:]
         sum(c.frame.square().mean() + sum(b.mean() for b in c.bits.values()) / 1e4 for c in codings).backward()
         found.append([p.grad for p in codec.parameters() if p.grad is not None])

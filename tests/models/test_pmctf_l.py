@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lvc.bitstream.packet import cut
-from lvc.codec import Rate
+from lvc.codec import Rate, Unrolling
 from lvc.config.contract import ConfigError, build
 from lvc.config.model import ModelConfig
 from lvc.config.pmctf_l import PMCTFLConfig
@@ -162,7 +162,7 @@ def test_motion_alone_leaves_bands_uncoded_and_a_distance_begins_at_its_level():
         codec.zero_grad()
         stream = Estimate(training=True, quantization="straight_through")
         unrolled = codec.structure.unroll(
-            codec, moving_clip(2, 64, 64), quality(9), stream, motion_only=True, distance=distance
+            codec, moving_clip(2, 64, 64), quality(9), stream, Unrolling(motion_only=True, distance=distance)
         )
         low, high = unrolled
         assert torch.equal(high.frame, high.prediction) and set(high.bits) == {"motion", "motion_hyper"}
@@ -179,7 +179,7 @@ def test_checkpointing_changes_no_gradient():
     for checkpointing in (False, True):
         codec = tiny_pmctf().train()
         stream = Estimate(training=True, quantization="straight_through")
-        codings = list(codec.structure.unroll(codec, clip, quality(9), stream, checkpointing=checkpointing))
+        codings = list(codec.structure.unroll(codec, clip, quality(9), stream, Unrolling(checkpointing=checkpointing)))
         sum(c.frame.square().mean() for c in codings).backward()
         found.append([p.grad for p in codec.parameters() if p.grad is not None])
     assert len(found[0]) == len(found[1])

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from lvc.codec import Rate
+from lvc.codec import Rate, Unrolling
 from lvc.config.compose import compose
 from lvc.config.contract import ConfigError
 from lvc.config.run import RunConfig, build_run
@@ -90,10 +90,10 @@ def test_the_papers_plan_is_its_table_1():
 def test_a_clip_is_coded_from_the_level_of_its_own_distance_at_a_quality_of_its_own(workers):
     module, seen = stage_of(run_of(*PAPER), "levels"), []
 
-    def unroll(codec, clip, rate, stream, distance, **_):
+    def unroll(codec, clip, rate, stream, how):
         apart = (clip[:, 1, 0, 0, 0] - clip[:, 0, 0, 0, 0]).mul(255).round().abs().int().tolist()
-        seen.extend((gap, distance, q) for gap, q in zip(apart, rate.q.tolist(), strict=True))
-        yield from structure.unroll(codec, clip, rate, stream, distance=distance, motion_only=True)
+        seen.extend((gap, how.distance, q) for gap, q in zip(apart, rate.q.tolist(), strict=True))
+        yield from structure.unroll(codec, clip, rate, stream, replace(how, motion_only=True))
 
     structure = module.codec.structure
     module.codec.structure = SimpleNamespace(by_distance=True, unroll=unroll)
@@ -113,7 +113,7 @@ def test_what_filters_leave_is_the_moved_frames_error_where_they_do_nothing():
         torch.nn.init.zeros_(lifting.predict_filter.last.weight)
         torch.nn.init.zeros_(lifting.predict_filter.last.bias)
     stream = Estimate(training=True, quantization="straight_through")
-    low, high = codec.structure.unroll(codec, clip, Rate(), stream, motion_only=True)
+    low, high = codec.structure.unroll(codec, clip, Rate(), stream, Unrolling(motion_only=True))
     moved = (high.prediction - clip[:, 1]).square().mean()  # luma alone differs
     assert high.distortions["filtered_prediction"].item() == pytest.approx(moved.item(), rel=1e-3)
     assert not low.distortions

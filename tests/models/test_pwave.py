@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lvc.bitstream.packet import join_layers, split_layers
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.config.contract import ConfigError, build
 from lvc.config.model import ModelConfig
 from lvc.config.pwave import PWaveConfig
@@ -78,9 +78,9 @@ def test_what_is_encoded_is_decoded_to_the_bit(changes):
 def test_estimated_bits_are_those_written(changes):
     codec, frame = tiny_pwave(**changes), frames()[0]
     with torch.inference_mode():
-        estimated = codec.code_frame("I", frame, None, Estimate(training=False), quality(20), (64, 64))
+        estimated = codec.code_frame(FrameJob("I", frame, None, Estimate(training=False), quality(20), (64, 64)))
         writer = Write()
-        written = codec.code_frame("I", frame, None, writer, quality(20), (64, 64))
+        written = codec.code_frame(FrameJob("I", frame, None, writer, quality(20), (64, 64)))
     assert torch.allclose(estimated.frame, written.frame, atol=1e-4)
     assert set(written.bits) == set(estimated.bits) == {"ll", "lh", "hl", "hh"}
     bits = sum(float(b.sum()) for b in estimated.bits.values())
@@ -105,11 +105,11 @@ def test_a_stream_cut_after_a_level_shows_a_smaller_picture(changes):
     frame = torch.stack([rows * columns, rows * (1 - columns), (1 - rows) * columns])[None]
     writer = Write()
     with torch.inference_mode():
-        codec.code_frame("I", frame, None, writer, quality(20), (128, 64))
+        codec.code_frame(FrameJob("I", frame, None, writer, quality(20), (128, 64)))
         assert len(split_layers(writer.payload())) == 5
         for layers in range(1, 6):
             stream = Read(join_layers(split_layers(writer.payload())[:layers]))
-            picture = codec.code_frame("I", None, None, stream, quality(20), (128, 64)).frame
+            picture = codec.code_frame(FrameJob("I", None, None, stream, quality(20), (128, 64))).frame
             stream.finish()
             step = 2 ** (5 - layers)
             smaller = frame[..., ::step, ::step]
@@ -122,7 +122,7 @@ def test_a_higher_quality_costs_more_and_is_nearer_and_fractions_lie_between():
     points = []
     with torch.inference_mode():
         for q in (0, 5, 5.5, 6, 20):
-            coding = codec.code_frame("I", frame, None, Estimate(training=False), quality(q), (64, 64))
+            coding = codec.code_frame(FrameJob("I", frame, None, Estimate(training=False), quality(q), (64, 64)))
             points.append((float(sum(coding.bits.values())), -float((coding.frame - frame).square().mean())))
     assert points == sorted(points)
 
@@ -131,11 +131,13 @@ def test_a_batch_mixes_qualities():
     codec, frame = tiny_pwave(), frames()[0]
     with torch.inference_mode():
         alone = [
-            codec.code_frame("I", frame, None, Estimate(training=False), quality(q), (64, 64)).bits["hh"]
+            codec.code_frame(FrameJob("I", frame, None, Estimate(training=False), quality(q), (64, 64))).bits["hh"]
             for q in (2, 18)
         ]
         rate = Rate(q=torch.tensor([2.0, 18.0]))
-        both = codec.code_frame("I", frame.expand(2, -1, -1, -1), None, Estimate(training=False), rate, (64, 64))
+        both = codec.code_frame(
+            FrameJob("I", frame.expand(2, -1, -1, -1), None, Estimate(training=False), rate, (64, 64))
+        )
     assert torch.allclose(both.bits["hh"], torch.cat(alone), rtol=1e-4)
 
 
@@ -154,7 +156,7 @@ def test_training_codes_luma_and_its_error_is_that_of_every_colour():
     codec, frame = tiny_pwave(), frames()[0]
     stream = Estimate(training=True, quantization="straight_through")
     rate = quality(0)
-    error = codec.code_frame("I", frame, None, stream, rate, (64, 64)).frame.detach() - frame
+    error = codec.code_frame(FrameJob("I", frame, None, stream, rate, (64, 64))).frame.detach() - frame
     assert error.abs().max() > 0.01
     assert torch.allclose(error, error.mean(1, keepdim=True).expand_as(error), atol=1e-5)
     luma = (codec.planes.luma(frame + error) - codec.planes.luma(frame)) / 255
@@ -165,7 +167,7 @@ def test_a_fresh_codec_is_the_wavelet_codec():
     torch.manual_seed(0)
     codec, frame = build_codec(tiny_pwave_config(step_start=(100.0, 100.0))).eval(), frames()[0]
     with torch.inference_mode():
-        fine = codec.code_frame("I", frame, None, Estimate(training=False), Rate(), (64, 64)).frame
+        fine = codec.code_frame(FrameJob("I", frame, None, Estimate(training=False), Rate(), (64, 64))).frame
     assert (fine - frame).abs().max() < 1e-3
 
 
@@ -173,7 +175,7 @@ def test_where_bits_went_is_kept():
     codec, frame = tiny_pwave(), frames()[0]
     stream = Estimate(training=False, keep_maps=True)
     with torch.inference_mode():
-        coding = codec.code_frame("I", frame, None, stream, Rate(), (64, 64))
+        coding = codec.code_frame(FrameJob("I", frame, None, stream, Rate(), (64, 64)))
     for name, bits in coding.bits.items():
         assert stream.maps[name].shape == (1, 1, 32, 32)
         assert float(stream.maps[name].sum()) == pytest.approx(float(bits), rel=1e-3)
@@ -183,9 +185,9 @@ def test_entropy_parameters_stay_in_float32_under_autocast():
     codec, frame = tiny_pwave(), frames()[0]
     plain, mixed = Write(), Write()
     with torch.inference_mode():
-        codec.code_frame("I", frame, None, plain, Rate(), (64, 64))
+        codec.code_frame(FrameJob("I", frame, None, plain, Rate(), (64, 64)))
         with torch.autocast("cpu", torch.bfloat16):
-            codec.code_frame("I", frame, None, mixed, Rate(), (64, 64))
+            codec.code_frame(FrameJob("I", frame, None, mixed, Rate(), (64, 64)))
     assert plain.payload() == mixed.payload()
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.config.b_canf import BCANFConfig
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
@@ -50,7 +50,7 @@ def test_an_imported_network_computes_what_the_released_one_does(released):
         with torch.no_grad():
             theirs = ReleasedB(released)(kind, frame, first, future)
             state = ({"frame": first}, {"frame": future})
-            coding = codec.code_frame(kind, frame, state, Estimate(training=False), Rate(), (64, 128))
+            coding = codec.code_frame(FrameJob(kind, frame, state, Estimate(training=False), Rate(), (64, 128)))
         for name in ("flow", "prediction", "frame"):
             wanted = theirs[name]
             assert (getattr(coding, name) - wanted).abs().max() < 1e-4 * wanted.abs().max(), (kind, name)

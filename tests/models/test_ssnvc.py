@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lvc.cli.summary import multiply_accumulates, parameters
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.config.contract import ConfigError, build
 from lvc.config.model import ModelConfig
 from lvc.config.ssnvc import SSNVCConfig
@@ -157,9 +157,9 @@ def test_a_frame_knows_two_frames_and_two_latents_and_an_intra_frame_forgets_the
     codec, clip = small_codec(), moving_clip(4, 64, 64)
     stream = Estimate(training=False)
     with torch.no_grad():
-        states = [codec.code_frame("I", clip[:, 0], None, stream, Rate(), (64, 64)).state]
+        states = [codec.code_frame(FrameJob("I", clip[:, 0], None, stream, Rate(), (64, 64))).state]
         for frame in clip[:, 1:].unbind(1):
-            states.append(codec.code_frame("P", frame, states[-1], stream, Rate(), (64, 64)).state)
+            states.append(codec.code_frame(FrameJob("P", frame, states[-1], stream, Rate(), (64, 64))).state)
         predicted = [codec.predict_flow(state).abs().max() for state in states]
     assert set(states[0]) == {"frame"}
     for before, state in pairwise(states):
@@ -175,7 +175,7 @@ def test_what_an_untrained_codec_decodes_is_its_reference_warped_with_the_predic
     with torch.no_grad():
         for frame in clip[:, 1:].unbind(1):
             predicted = warp(state["frame"], codec.predict_flow(state))
-            coding = codec.code_frame("P", frame, state, Estimate(training=False), Rate(), (128, 128))
+            coding = codec.code_frame(FrameJob("P", frame, state, Estimate(training=False), Rate(), (128, 128)))
             assert (coding.frame - predicted).square().mean() < 1e-3
             state = coding.state
 

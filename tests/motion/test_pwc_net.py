@@ -5,7 +5,7 @@ import csv
 import pytest
 import torch
 
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.config.contract import ConfigError
 from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
@@ -67,7 +67,9 @@ def test_a_codecs_stage_can_train_it():
     codec.requires_grad_(False)
     codec.flow.requires_grad_(True)
     state = tuple({"frame": clip[:, at]} for at in (0, 2))
-    coding = codec.code_frame("b", clip[:, 1], state, Estimate(training=True), Rate(), (64, 64), motion_only=True)
+    coding = codec.code_frame(
+        FrameJob("b", clip[:, 1], state, Estimate(training=True), Rate(), (64, 64), motion_only=True)
+    )
     coding.distortions["estimated_motion"].sum().backward()
     assert codec.flow.levels[-1].flow.weight.grad.abs().sum() > 0
 

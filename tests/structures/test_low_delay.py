@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from lvc.bitstream.packet import Packet
-from lvc.codec import Rate
+from lvc.codec import Rate, Unrolling
 from lvc.entropy.streams import Estimate
-from lvc.structures.frame import pad
+from lvc.layers.padding import pad
 from lvc.structures.low_delay import LowDelay
 from tests.conftest import moving_clip, tiny_codec
 
@@ -77,7 +77,7 @@ def test_gradients_reach_earlier_frames_only_when_attached(checkpointing):
     for detach in (False, True):
         codec.zero_grad()
         torch.manual_seed(0)
-        codings = list(codec.structure.unroll(codec, clip, Rate(), Estimate(True), detach, checkpointing))
+        codings = list(codec.structure.unroll(codec, clip, Rate(), Estimate(True), Unrolling(detach, checkpointing)))
         codings[-1].frame.square().mean().backward()
         gradients[detach] = codec.adapt_frame.weight.grad
     # the intra frame's adaptor serves the first P frame only
@@ -92,7 +92,9 @@ def test_checkpointing_changes_no_gradient():
         codec = tiny_codec().train()
         codec.intra.requires_grad_(False).eval()
         torch.manual_seed(0)
-        codings = list(codec.structure.unroll(codec, clip, Rate(), Estimate(True), False, checkpointing))
+        codings = list(
+            codec.structure.unroll(codec, clip, Rate(), Estimate(True), Unrolling(checkpointing=checkpointing))
+        )
         sum(c.frame.square().mean() + sum(b.mean() for b in c.bits.values()) / 1e4 for c in codings[1:]).backward()
         found.append([p.grad for p in codec.parameters() if p.grad is not None])
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*found, strict=True))

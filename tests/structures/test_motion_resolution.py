@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.coding import decode_video, encode_video
 from lvc.config.contract import ConfigError, build
 from lvc.config.model import ModelConfig
@@ -42,7 +42,7 @@ def told_to_take(factors, **options):
 
 def decode(make, encoded, size, header):
     other = make()
-    other.motion_resolution = of_header({"motion_resolution": header}, other)
+    other.structure = other.structure.of_header({"motion_resolution": header}, other.spec)
     return list(other.decode((e.packet for e in encoded), size, Rate()))
 
 
@@ -50,7 +50,7 @@ def decode(make, encoded, size, header):
 def test_factor_one_alone_is_the_codec_as_it_was(make):
     clip = moving_clip(3, 72, 100)
     plain, chosen = make(), make()
-    chosen.motion_resolution = choice(factors=(1,))
+    chosen.structure.choice = choice(factors=(1,))
     for a, b in zip(plain.encode(clip.unbind(1), Rate()), chosen.encode(clip.unbind(1), RATE), strict=True):
         assert a.packet == b.packet and torch.equal(a.frame, b.frame)
         assert b.bits.pop("resolution", 0) == 0 and a.bits == b.bits
@@ -59,9 +59,9 @@ def test_factor_one_alone_is_the_codec_as_it_was(make):
 @pytest.mark.parametrize("make", CODECS.values(), ids=CODECS)
 def test_frames_of_any_mixture_are_decoded_as_they_were_coded(make):
     codec, clip = make(), moving_clip(5, 128, 140)
-    codec.motion_resolution = told_to_take([4, 1, 8, 2])
+    codec.structure.choice = told_to_take([4, 1, 8, 2])
     encoded = list(codec.encode(clip.unbind(1), RATE))
-    decoded = decode(make, encoded, (128, 140), codec.motion_resolution.describe())
+    decoded = decode(make, encoded, (128, 140), codec.structure.choice.describe())
     assert all(torch.equal(decoded[e.packet.index], e.frame) for e in encoded)
     predicted = [e for e in encoded if e.packet.kind != "I"]
     assert [e.motion_factor for e in predicted] == [4, 1, 8, 2][: len(predicted)]
@@ -88,9 +88,9 @@ def test_the_papers_variants_are_decoded_too(name, options):
     frames = {}
     for variant in ("omra", options["variant"]):
         codec = make()
-        codec.motion_resolution = told_to_take([4, 4, 4, 4], **{**options, "variant": variant})
+        codec.structure.choice = told_to_take([4, 4, 4, 4], **{**options, "variant": variant})
         encoded = list(codec.encode(clip.unbind(1), RATE))
-        decoded = decode(make, encoded, (128, 128), codec.motion_resolution.describe())
+        decoded = decode(make, encoded, (128, 128), codec.structure.choice.describe())
         assert all(torch.equal(decoded[e.packet.index], e.frame) for e in encoded)
         frames[variant] = next(e.frame for e in encoded if e.packet.kind != "I")
     assert not torch.equal(*frames.values())
@@ -156,7 +156,7 @@ def test_an_exhaustive_search_takes_the_operations_of_the_papers_model(model, ti
 
     def whole(factor, state=state):
         stream = Estimate(training=False)
-        codec.code_frame("B", frame, state, stream, Rate(), size, scale=MotionScale(factor))
+        codec.code_frame(FrameJob("B", frame, state, stream, Rate(), size, scale=MotionScale(factor)))
 
     def searching():
         prepared = codec.prepared(state)
@@ -176,7 +176,7 @@ def test_a_search_looks_at_the_references_once(make, monkeypatch):
     codec, clip, seen = make(), moving_clip(3, 128, 128), []
     features = codec.synthesis.features
     monkeypatch.setattr(codec.synthesis, "features", lambda frame: seen.append(frame) or features(frame))
-    codec.motion_resolution = choice()
+    codec.structure.choice = choice()
     encoded = list(codec.encode(clip.unbind(1), RATE))
     assert len(seen) == 2 * sum(e.packet.kind != "I" for e in encoded) and all(len(e.tried) in (0, 4) for e in encoded)
     monkeypatch.setattr(codec, "prepared", lambda state: state)
@@ -188,15 +188,16 @@ def test_candidates_are_the_likeliest_and_the_cheapest_of_them_is_taken(monkeypa
     likely = {1: 0.4, 2: 0.1, 4: 0.2, 8: 0.3}
     monkeypatch.setattr(codec, "warped", lambda kind, frame, state, scale: frame + likely[scale.factor])
     with torch.inference_mode():
-        both = choice("ranked", candidates=2).best(codec, "P", clip[:, 1], {"frame": clip[:, 0]}, RATE, (128, 128), 1)
-        narrow = choice(factors=(2, 4)).best(codec, "P", clip[:, 1], {"frame": clip[:, 0]}, RATE, (128, 128), 1)
+        job = FrameJob("P", clip[:, 1], {"frame": clip[:, 0]}, None, RATE, (128, 128))
+        both = choice("ranked", candidates=2).best(codec, job, (128, 128), 1)
+        narrow = choice(factors=(2, 4)).best(codec, job, (128, 128), 1)
     assert both.factor in (2, 4) and both.factor == narrow.factor
     assert choice("ranked", candidates=2).compares_costs and not choice("ranked").compares_costs
 
 
 def test_factors_that_a_frame_is_too_small_for_are_left_out_and_said_once(caplog):
     codec = tiny_codec()
-    codec.motion_resolution = choice()
+    codec.structure.choice = choice()
     encoded = list(codec.encode(moving_clip(3, 40, 64).unbind(1), RATE))
     assert {e.motion_factor for e in encoded[1:]} <= {1, 2}
     said = [record.getMessage() for record in caplog.records]
@@ -277,14 +278,14 @@ def test_contradictions_are_refused(options, said):
 
 def test_a_header_that_asks_for_the_unknown_is_refused():
     with pytest.raises(BitstreamError, match=r"^not decodable: motion_resolution\.factors: 5 is no power of two"):
-        of_header({"motion_resolution": {"factors": [5], "variant": "omra", "filter": "box"}}, tiny_codec())
+        of_header({"motion_resolution": {"factors": [5], "variant": "omra", "filter": "box"}}, tiny_codec().spec)
 
 
 def test_a_codec_without_motion_of_its_own_resolution_does_without():
     codec = tiny_codec()
-    assert codec.motion_resolution is None
-    assert of_header({"name": "low_delay"}, codec) is None
+    assert codec.structure.choice is None
+    assert of_header({"name": "low_delay"}, codec.spec) is None
     chosen = tiny_codec(motion_resolution={"search": "ranked"})
-    assert chosen.motion_resolution.search == "ranked"
+    assert chosen.structure.choice.search == "ranked"
     with pytest.raises(ConfigError, match=r"^motion_resolution\.variant: 'B' is not one of omra, A here"):
         tiny_config(motion_resolution={"variant": "B"})

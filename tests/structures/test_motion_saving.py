@@ -5,7 +5,6 @@ import torch
 
 from lvc.bitstream.packet import Packet
 from lvc.codec import Rate
-from lvc.structures.frame import read_frame
 from tests.conftest import moving_clip
 from tests.structures.test_motion_resolution import CODECS, RATE, choice, decode
 
@@ -20,20 +19,20 @@ WORD = 32
 def test_no_frame_of_a_group_costs_more_than_with_motion_at_its_own_size(name, length):
     make, clip, size = CODECS[name], moving_clip(length, 128, 140), (128, 140)
     codec = make()
-    codec.motion_resolution = chosen = choice(lmbda=LMBDA)
+    codec.structure.choice = chosen = choice(lmbda=LMBDA)
     plain: dict[int, Packet] = {}
     frames: dict[int, torch.Tensor] = {}
 
-    def both(codec, kind, frame, state, rate, *rest):
+    def both(codec, job, *rest):
         """The search, and beside it the frame as it is coded without, on the same references, from its packet."""
         lone = choice(factors=(1,))
-        one = lone.best(codec, kind, frame, state, rate, *rest)
-        index = next(i for i, f in enumerate(clip.unbind(1)) if torch.equal(f, frame[..., : size[0], : size[1]]))
-        plain[index] = Packet(kind, index, one.payload)
+        one = lone.best(codec, job, *rest)
+        index = next(i for i, f in enumerate(clip.unbind(1)) if torch.equal(f, job.frame[..., : size[0], : size[1]]))
+        plain[index] = Packet(job.kind, index, one.payload)
         reader = make()
-        reader.motion_resolution = lone
-        frames[index], _ = read_frame(reader, plain[index], state, size, Rate())
-        return search(codec, kind, frame, state, rate, *rest)
+        reader.structure.choice = lone
+        frames[index], _ = reader.structure.read(reader, plain[index], job.state, size, Rate())
+        return search(codec, job, *rest)
 
     search, chosen.best = chosen.best, both
     encoded = list(codec.encode(clip.unbind(1), RATE))

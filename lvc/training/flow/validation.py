@@ -11,9 +11,9 @@ from torch.utils.data import Dataset
 from lvc.datasets.clips import WholeClips
 from lvc.datasets.flow_pairs import item
 from lvc.datasets.synthetic import SyntheticClips
+from lvc.layers.padding import pad
 from lvc.models.spynet import FlowNetwork
 from lvc.motion.warp import warp
-from lvc.structures.frame import pad
 from lvc.training.losses import psnr
 from lvc.training.report import log_metrics, log_pictures
 from lvc.training.validation import Validator, means_over_all

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.config.contract import ConfigError
 from lvc.config.resolution_classifier import ResolutionClassifierConfig
 from lvc.entropy.streams import Estimate
+from lvc.layers.padding import pad
 from lvc.motion.resolution import MotionScale
-from lvc.structures.frame import pad
 from lvc.structures.motion_resolution import pictures
 from lvc.training.export import load_export, training_loss
 
@@ -89,12 +89,12 @@ class FactorCosts:
         past, frame, future = (pad(picture, self.codec.stride) for picture in clip.float().div(255).unbind(1))
         size, stream, rate = tuple(frame.shape[-2:]), Estimate(training=False), Rate()
         kind, needed = ("B", (past, future)) if self.codec.structure.references == 2 else ("P", (past,))
-        coded = [self.codec.code_frame("I", picture, None, stream, rate, size).state for picture in needed]
+        coded = [self.codec.code_frame(FrameJob("I", picture, None, stream, rate, size)).state for picture in needed]
         state = tuple(coded) if len(coded) == 2 else coded[0]
         shown = (..., slice(height), slice(width))
         costs = []
         for scale in self.scales:
-            coding = self.codec.code_frame(kind, frame, state, stream, rate, size, scale=scale)
+            coding = self.codec.code_frame(FrameJob(kind, frame, state, stream, rate, size, scale=scale))
             error = (coding.frame.float().clamp(0, 1) - frame)[shown].square().mean((1, 2, 3))
             bits = sum(coding.bits.values())
             costs.append(self.lmbda * error + bits / (height * width))

@@ -2,19 +2,20 @@
 
 import torch
 
+from lvc.codec import Choice
 from lvc.config.contract import ConfigError
 from lvc.errors import UserError
 from lvc.structures.motion_resolution import MotionResolution
 from lvc.training.export import load_export
 
 
-def load_classifier(choice: MotionResolution | None, device: torch.device) -> None:
+def load_classifier(choice: Choice | None, device: torch.device) -> None:
     """Give a choice the classifier that it asks for.
 
     Raises:
         UserError: If its export is none of a classifier, or of one that knows other factors.
     """
-    if choice is None or choice.config.classifier is None:
+    if not isinstance(choice, MotionResolution) or choice.config.classifier is None:
         return
     key, path = "motion_resolution.classifier", choice.config.classifier
     try:
