@@ -10,6 +10,7 @@ import av
 import numpy as np
 
 from lvc.datasets.colour import to_rgb
+from lvc.datasets.orientation import orientation, shown_size
 from lvc.datasets.png import FPS, PngFrames
 from lvc.datasets.video_file import VideoFile
 from lvc.errors import UserError
@@ -75,9 +76,9 @@ class SourceFrames:
         shape, start = None, None
         for index, (frame, fps, aspect) in enumerate(self._decoded()):
             if shape is None:
-                shape = (frame.width, frame.height, frame.rotation)
+                shape = shown_size(frame)
                 self._examine(frame, fps, aspect)
-            if (frame.width, frame.height, frame.rotation) != shape:
+            if shown_size(frame) != shape:
                 raise UserError(f"{self.path}: frames change their size after frame {index}")
             if frame.interlaced_frame:
                 raise LeftOut("interlaced", "deinterlace it first, for example with FFmpeg's bwdif filter")
@@ -101,7 +102,7 @@ class SourceFrames:
             yield frame, fps, aspect
 
     def _examine(self, frame: av.VideoFrame, fps: Fraction, aspect: Fraction) -> None:
-        turned = round(frame.rotation / 90) % 2
+        turned = orientation(frame)[0]
         width, height = round(frame.width * aspect), frame.height
         width, height = (height, width) if turned else (width, height)
         rate = fps.limit_denominator(1001)
@@ -116,7 +117,7 @@ class SourceFrames:
     def _fit(self, frame: av.VideoFrame, aspect: Fraction) -> np.ndarray:
         """Scale the frame to cover the size, turn it, cut out the middle."""
         width, height = self.size
-        turned = round(frame.rotation / 90) % 2
+        turned = orientation(frame)[0]
         w, h = (height, width) if turned else (width, height)
         shown = frame.width * aspect
         scale = max(w / shown, h / frame.height)

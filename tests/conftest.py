@@ -22,6 +22,12 @@ def _repeatable():
     torch.manual_seed(0)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """A cache folder that nothing else reads or writes."""
+    os.environ["LVC_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def clips() -> Path:
     """Folder of real clips (LVC_DATA), or skip."""

@@ -1,6 +1,7 @@
 """A video file, decoded lazily; damage becomes a UserError after the frames before it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -8,14 +9,22 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 
-from lvc.datasets.colour import matrix_of, to_luma, to_rgb
+from lvc.datasets import index_cache
+from lvc.datasets.colour import to_luma, to_rgb
+from lvc.datasets.cut_files import is_cut
+from lvc.datasets.frame_index import FrameIndex, Key, index_of, scan
 from lvc.errors import UserError
 
 SEEK_FROM = 32
 """Frame numbers from which seeking to a key frame is worth it."""
 
-_Y4M_MARKER = 6  # bytes of "FRAME\n"
+_CUT_ANYWHERE = {"h264", "hevc", "m4v", "mpeg", "mpegts", "mpegvideo", "obu"}
+"""Streams that may begin between key frames, or have packets that are no whole frames."""
+
+_TIMESTAMPS = ("pts", "dts")
+"""By which containers find key frames: most by the first, transport streams by the second."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +34,8 @@ class VideoInfo:
     Attributes:
         width: Columns, as shown (after rotation).
         height: Rows, as shown.
-        fps: Frames per second.
-        frames: Number of frames as far as the container tells without decoding, else ``None``.
+        fps: Frames per second, on average.
+        frames: Number of frames, ``None`` when only reading them would tell.
         matrix: YUV to RGB matrix: the file's own tag, else the one the reader was given.
     """
 
@@ -38,7 +47,7 @@ class VideoInfo:
 
 
 class VideoFile:
-    """The first video stream of a file.
+    """The video stream of a file; the best one, where there are several.
 
     Args:
         path: Anything that FFmpeg demuxes.
@@ -50,136 +59,189 @@ class VideoFile:
         self.path, self.matrix, self.colour = path, matrix, colour
 
     @cached_property
-    def info(self) -> VideoInfo:
-        """Facts, from the container and the first frame.
+    def index(self) -> FrameIndex:
+        """Which frames there are, from the packets of the file; kept in the cache folder.
 
         Raises:
             UserError: When the file cannot be opened or not even its first frame decoded.
         """
-        with self._open() as container:
-            declared = _declared_frames(container)
-        _, frame = next(self.decode())
-        turned = round(frame.rotation / 90) % 2
-        width, height = (frame.height, frame.width) if turned else (frame.width, frame.height)
-        return VideoInfo(width, height, self.rate()[0], declared, matrix_of(frame, self.matrix))
+        self._check_regular()
+        return index_cache.find(self.path) or self._keep(self._scan())
+
+    @property
+    def info(self) -> VideoInfo:
+        """Facts; see :attr:`index`."""
+        index = self.index
+        return VideoInfo(index.width, index.height, index.fps, index.count, index.matrix or self.matrix)
 
     def count(self) -> int:
-        """Number of frames: what the container declares, else packets counted without decoding them."""
-        with self._open() as container:
-            declared = _declared_frames(container)
-            return declared or sum(1 for packet in container.demux(video=0) if packet.size)
+        """Number of frames; see :attr:`index`.
+
+        Raises:
+            UserError: As for the index, and when the end of the file is missing.
+        """
+        if self.index.cut:
+            with self._open() as container:
+                raise self._damaged(container, self.index.count)
+        return self.index.count
 
     def rate(self) -> tuple[Fraction, Fraction]:
         """Frames per second, and the width of a sample in units of its height."""
         with self._open() as container:
-            stream = container.streams.video[0]
-            rate = stream.average_rate or stream.guessed_rate
-            return rate or Fraction(25), stream.sample_aspect_ratio or Fraction(1)
+            return self.index.fps, container.streams.best("video").sample_aspect_ratio or Fraction(1)
 
     def frames(self, start: int = 0, count: int | None = None, step: int = 1) -> Iterator[np.ndarray]:
         """See :meth:`lvc.datasets.video.VideoReader.frames`."""
         last = None if count is None else start + (count - 1) * step
         index, convert = -1, to_luma if self.colour == "luma" else to_rgb
-        for index, frame in self._from(start):
-            if index >= start and (index - start) % step == 0:
-                yield convert(frame, self.matrix)
+        for index, frame in self.decode(start):
+            if (index - start) % step == 0:
+                with self._named():
+                    pixels = convert(frame, self.matrix)
+                yield pixels
             if index == last:
                 return
         if last is not None:
             raise UserError(f"{self.path}: has {index + 1} frames, and frame {last + 1} was asked for")
 
-    def _from(self, start: int) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Numbered frames, beginning at or before ``start``."""
-        if start >= SEEK_FROM:
-            sought = self.decode(start)
-            first = next(sought, None)
-            # Seeking may land behind the frame (open groups of pictures); then read from the beginning.
-            if first is not None and first[0] <= start:
-                yield first
-                yield from sought
-                return
-        yield from self.decode()
-
-    def decode(self, seek: int = 0) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Numbered frames as they are decoded, from the key frame at or before frame ``seek`` to the end.
+    def decode(self, start: int = 0) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Numbered frames from ``start`` to the end: the same ones, whether they are sought or read in passing.
 
         Raises:
             UserError: When the file cannot be opened; after the frames before, when it is damaged or cut short.
         """
-        index, last, bytes_read = -1, None, 0
+        position = start
+        for key, timestamp in self._starts(start):
+            for number, frame in self._sought(key, timestamp):
+                if number > position:
+                    break
+                if number == position:
+                    yield number, frame
+                    position += 1
+            if position == self.index.count:
+                return
+        times = []
+        for number, frame in enumerate(self._linear()):
+            times.append(frame.pts)
+            if number >= position:
+                yield number, frame
+        self._settle(times)
+
+    def _starts(self, start: int) -> Iterator[tuple[Key, str]]:
+        """Where decoding may begin to deliver frame ``start``, the nearest first; not every seek delivers."""
+        if start >= SEEK_FROM and self.index.times is not None and start < self.index.count:
+            for key in self.index.before(start):
+                yield from ((key, timestamp) for timestamp in _TIMESTAMPS if getattr(key, timestamp) is not None)
+
+    def _sought(self, key: Key, timestamp: str) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Numbered frames from a key frame on, as far as they are whole; none when the seek misses it."""
+        found = begun = False
         with self._open() as container:
-            stream = container.streams.video[0]
-            rate, base, origin = stream.average_rate, stream.time_base, stream.start_time or 0
-            seeks = bool(seek and rate)
-            stream.codec_context.thread_count = 1  # threads that decode slices swallow errors
+            stream = _stream(container)
             try:
-                if seeks:
-                    container.seek(origin + int(seek / rate / base), stream=stream)
-                else:
-                    # Decoders would otherwise conceal damage. After a seek, missing references are no damage.
-                    stream.codec_context.options = {"err_detect": "crccheck+explode"}
+                container.seek(getattr(key, timestamp), stream=stream)
                 for packet in container.demux(stream):
-                    bytes_read = max(bytes_read, (packet.pos or 0) + packet.size)
-                    for frame in packet.decode():
-                        if seeks and last is None and frame.pts is not None:
-                            index = round((frame.pts - origin) * base * rate) - 1
-                        index, last = index + 1, frame
-                        yield index, frame
+                    found = found or (packet.pts, packet.size) == (key.pts, key.size)
+                    if not found and packet.dts is not None and packet.dts > key.pts:
+                        return
+                    for frame in packet.decode() if found else ():
+                        if not begun and frame.pts is not None and frame.pts >= key.pts:
+                            if frame.pts != key.pts or not _stands_alone(frame):
+                                return
+                            begun = True
+                        number = self.index.number(frame.pts)
+                        if begun and number is not None and not frame.is_corrupt:
+                            yield number, frame
             except av.error.FFmpegError:
-                raise self._damaged(container, index + 1) from None
-            if last is None or _ends_early(container, last) or self._has_half_frame(container, bytes_read):
-                raise self._damaged(container, index + 1)
+                return  # what is wrong is found, and said, when the file is read from its start
+
+    def _linear(self) -> Iterator[av.VideoFrame]:
+        """All frames. What is damaged is not concealed."""
+        good, read = 0, 0
+        with self._open() as container:
+            stream = _stream(container)
+            stream.codec_context.options = {"err_detect": "crccheck+explode"}
+            begun = container.format.name not in _CUT_ANYWHERE
+            try:
+                for packet in container.demux(stream):
+                    begun = begun or packet.is_keyframe
+                    read = max(read, (packet.pos or 0) + packet.size)
+                    if packet.is_corrupt:
+                        raise self._damaged(container, good)
+                    for frame in packet.decode() if begun else ():
+                        good += 1
+                        yield frame
+            except av.error.FFmpegError:
+                raise self._damaged(container, good) from None
+            if not good or is_cut(self.path, container, read):
+                raise self._damaged(container, good)
+
+    def _scan(self) -> FrameIndex:
+        first = next(self._linear())
+        with self._open() as container, self._named():
+            stream = container.streams.best("video")
+            if first.interlaced_frame and container.format.name in _CUT_ANYWHERE:
+                # there a field may have a packet of its own, so that only decoding tells
+                return index_of((frame.pts for frame in self._linear()), [], stream, first)
+            return scan(self.path, container, first)
+
+    def _keep(self, index: FrameIndex) -> FrameIndex:
+        index_cache.keep(self.path, index)
+        return index
+
+    def _settle(self, times: list[int | None]) -> None:
+        """Correct the index where a decoder gave other frames of a whole file than its packets promised."""
+        known = self.index.times
+        if len(times) != self.index.count or (known is not None and times != known.tolist()):
+            with self._open() as container:
+                stream, first = container.streams.best("video"), next(self._linear())
+                self.index = self._keep(index_of(times, self.index.keys, stream, first))
 
     def _open(self) -> av.container.InputContainer:
+        self._check_regular()
         try:
-            container = av.open(str(self.path))
+            container = av.open(f"file:{self.path}")  # else what is before a colon would be a protocol
         except (av.error.FFmpegError, OSError) as error:
             reason = error.strerror or "unknown format"
             raise UserError(f"{self.path}: not a readable video ({reason[0].lower() + reason[1:]})") from None
-        if not container.streams.video:
+        best = container.streams.best("video")
+        if best is None or best.codec_context is None:
             container.close()
-            raise UserError(f"{self.path}: has no video stream")
+            raise UserError(f"{self.path}: has no video stream that can be decoded")
         return container
+
+    def _check_regular(self) -> None:
+        if not self.path.is_file():
+            raise UserError(f"{self.path}: not a readable video (no regular file)")
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Put the file's name before what is wrong with a frame."""
+        try:
+            yield
+        except UserError as error:
+            raise UserError(f"{self.path}: {str(error).removeprefix(f'{self.path}: ')}") from None
 
     def _damaged(self, container: av.container.InputContainer, good: int) -> UserError:
         declared = _declared_frames(container)
-        of = f" of {declared}" if declared and declared > good else ""
+        of = f" of {declared}" if declared > good else ""
         return UserError(f"{self.path}: damaged or cut short: {good}{of} frames could be read")
 
-    def _has_half_frame(self, container: av.container.InputContainer, bytes_read: int) -> bool:
-        """Whether bytes are left behind the last frame of a y4m file, whose demuxer drops them silently."""
-        is_y4m = container.format.name == "yuv4mpegpipe"
-        return is_y4m and self.path.stat().st_size > bytes_read + _Y4M_MARKER
+
+def _stream(container: av.container.InputContainer) -> av.VideoStream:
+    """The video stream, about to be decoded."""
+    stream = container.streams.best("video")
+    stream.codec_context.thread_count = 1  # threads that decode slices swallow errors
+    return stream
 
 
-def _declared_seconds(container: av.container.InputContainer) -> Fraction | None:
-    """Length of the video stream as the container declares it."""
-    stream = container.streams.video[0]
-    if stream.duration:
-        return stream.duration * stream.time_base
-    tag = stream.metadata.get("DURATION", "")  # Matroska, per stream: 00:00:01.640000000
-    if tag.count(":") == 2:
-        hours, minutes, seconds = tag.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
-    alone = len(container.streams) == 1
-    return Fraction(container.duration, av.time_base) if alone and container.duration else None
+def _stands_alone(frame: av.VideoFrame) -> bool:
+    """Whether a frame refers to no other. Containers are wrong about it, and intra refresh recovers only nearly."""
+    return frame.key_frame and frame.pict_type not in (PictureType.P, PictureType.B)
 
 
-def _declared_frames(container: av.container.InputContainer) -> int | None:
-    stream = container.streams.video[0]
-    seconds, rate = _declared_seconds(container), stream.average_rate
-    return stream.frames or (round(seconds * rate) if seconds and rate else None)
-
-
-def _ends_early(container: av.container.InputContainer, last: av.VideoFrame) -> bool:
-    """Whether the last frame ends more than 3/4 of a frame before the declared end.
-
-    Times are compared, not counts: edit lists and variable frame rates make counts differ in sound files.
-    """
-    stream = container.streams.video[0]
-    seconds, rate = _declared_seconds(container), stream.average_rate
-    if not seconds or not rate or last.pts is None:
-        return False
-    shown = max((last.duration or 0) * stream.time_base, 1 / rate)
-    end = (last.pts - (stream.start_time or 0)) * stream.time_base + shown
-    return seconds - end > Fraction(3, 4) / rate
+def _declared_frames(container: av.container.InputContainer) -> int:
+    """Frames that a container declares, 0 when it does not; a hint, good for a message only."""
+    stream = container.streams.best("video")
+    alone = len(container.streams) == 1 and container.duration and stream.average_rate
+    return stream.frames or (round(Fraction(container.duration, av.time_base) * stream.average_rate) if alone else 0)

@@ -14,6 +14,8 @@ from lvc.datasets.clips import SampledClips
 from lvc.datasets.colour import luma_of, to_luma, to_rgb
 from lvc.datasets.png import read_png
 from lvc.datasets.sources import open_source
+from lvc.datasets.video import VideoReader
+from lvc.errors import UserError
 
 from .conftest import clip, write
 
@@ -105,3 +107,66 @@ def test_transparency_is_black(tmp_path):
     assert np.abs(seen[..., 0] - 200 * (rgba[..., 3] / 255)).max() <= 1
     Image.fromarray(rgba).save(tmp_path / "a.png")
     assert np.abs(read_png(tmp_path / "a.png").astype(int) - seen).max() <= 1
+
+
+def flat(pixels, *levels, full=None, matrix=None):
+    """A frame of one colour, its planes at ``levels``."""
+    frame = av.VideoFrame(16, 16, pixels)
+    for plane, level in zip(frame.planes, levels, strict=True):
+        wide = pixels.endswith("le")
+        plane.update(
+            level.to_bytes(2, "little") * (plane.buffer_size // 2) if wide else bytes([level]) * plane.buffer_size
+        )
+    if full is not None:
+        frame.color_range = 2 if full else 1
+    if matrix is not None:
+        frame.colorspace = matrix
+    return frame
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+@pytest.mark.parametrize("full", [None, False, True])
+def test_monochrome_has_a_range_too(bits, full):
+    """Untagged is limited, as it is where there is colour."""
+    pixels, scale = ("gray", 1) if bits == 8 else (f"gray{bits}le", 1 << bits - 8)
+    low, high = (0, 255) if full else (16, 235)
+    for level, expected in ((low, 0), (high, 255), ((low + high) // 2, 127)):
+        frame = flat(pixels, level * scale, full=full)
+        for shown in (to_rgb(frame, "bt601"), to_luma(frame, "bt601")):
+            assert np.abs(shown.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("codec", ["libx265", "ffv1"])
+def test_limited_monochrome_files(tmp_path, codec):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options={"x265-params": "lossless=1:log-level=none"})
+        stream.height, stream.width, stream.pix_fmt = 64, 64, "gray"
+        stream.codec_context.color_range = 1
+        black = av.VideoFrame.from_ndarray(np.full((64, 64), 16, np.uint8), format="gray")
+        black.color_range = 1
+        container.mux(stream.encode(black))
+        container.mux(stream.encode())
+    (frame,) = VideoReader(path)
+    assert (frame == 0).all()
+
+
+def test_limited_monochrome_y4m(tmp_path):
+    (tmp_path / "a.y4m").write_bytes(b"YUV4MPEG2 W16 H16 F25:1 Ip Cmono\nFRAME\n" + bytes([16]) * 256)
+    (frame,) = VideoReader(tmp_path / "a.y4m")
+    assert (frame == 0).all()
+
+
+def test_ycgco_is_converted():
+    """White, black, and green as ITU-T H.273 has it: Y = (R + 2G + B) / 4, Cg = (2G - R - B) / 4, Co = (R - B) / 2."""
+    for rgb in ((255, 255, 255), (0, 0, 0), (40, 200, 90), (220, 30, 60)):
+        red, green, blue = rgb
+        y, cg, co = (red + 2 * green + blue) / 4, (2 * green - red - blue) / 4, (red - blue) / 2
+        frame = flat("yuv444p", round(y), round(128 + cg), round(128 + co), full=True, matrix=8)
+        assert np.abs(to_rgb(frame, "bt601").astype(int) - rgb).max() <= 2
+
+
+@pytest.mark.parametrize("tag", [3, 10, 14])
+def test_matrices_that_cannot_be_converted_are_named(tag):
+    with pytest.raises(UserError, match=f"is tagged with YUV matrix {tag}"):
+        to_rgb(flat("yuv420p", 100, 128, 128, matrix=tag), "bt601")
