@@ -97,6 +97,6 @@ def test_frames_of_any_size_decode_at_every_level(mctf_export, tmp_path, height,
 
 @pytest.mark.parametrize("q", [-1, 20.5, float("nan")])
 def test_a_quality_that_a_group_codec_does_not_have_is_refused(mctf_export, tmp_path, q):
-    with pytest.raises(UserError, match=rf"q {q:g}: pmctf_l has qualities 0 to 20"):
+    with pytest.raises(UserError, match=rf"quality {q:g}: pmctf_l has qualities 0 to 20"):
         list(encode_video(load_export(mctf_export), moving_clip(1, 64, 64).unbind(1), tmp_path / "a.lvc", 30, q=q))
     assert not list(tmp_path.iterdir())
