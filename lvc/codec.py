@@ -113,11 +113,13 @@ class CodingStructure(ABC):
     Attributes:
         references: Decoded frames that a predicted frame refers to.
         by_distance: Whether frames that are further apart are coded otherwise (``distance`` of :meth:`unroll`).
+        by_frame: Whether every frame may have a quality of its own.
         choice: What its encoder decides while it codes, where it decides anything.
     """
 
     references: ClassVar[int]
     by_distance: ClassVar[bool] = False
+    by_frame: ClassVar[bool] = False
     choice: Choice | None = None
 
     @abstractmethod

@@ -16,6 +16,7 @@ from lvc.codec import CodingStructure, EncodedFrame
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.errors import BitstreamError, UserError
+from lvc.rate_control import RateControl
 from lvc.structures.dyadic import without_levels
 from lvc.structures.registry import structure_named
 from lvc.training.export import Export
@@ -31,6 +32,7 @@ def encode_video(
     q: float | None = None,
     resolution: MotionResolutionConfig | None = None,
     adaptive: AdaptiveGOPConfig | None = None,
+    control: RateControl | None = None,
 ) -> Iterator[EncodedFrame]:
     """Encode frames to ``target``; the file has its final name only when the last frame is in it.
 
@@ -44,6 +46,7 @@ def encode_video(
         q: Quality index of a variable-rate model, ``None`` for the middle one.
         resolution: Resolution of motion; ``None`` takes the model's.
         adaptive: Groups by content; ``None`` takes the model's.
+        control: What chooses qualities instead of ``q``, so that the file gets a certain size.
 
     Yields:
         Every encoded frame with the reconstruction a decoder will make. Nothing happens until it is iterated.
@@ -56,7 +59,10 @@ def encode_video(
     if target.is_dir():
         raise UserError(f"{target}: cannot be written, it is a folder; name a file")
     codec = export.codec
+    q = q if control is None else control.base
     structure, q, rate = settle(export, intra_period, q, resolution, adaptive)
+    if control is not None:
+        rate = control.begin(structure, rate)
     part = target.with_name(f".{target.name}.part")
     try:
         file = part.open("wb")
@@ -69,6 +75,8 @@ def encode_video(
                 if count == 0:
                     write_header(file, _header(export, structure, encoded.frame, fps, colour, q))
                 write_packet(file, encoded.packet)
+                if control is not None:
+                    control.saw(encoded.packet)
                 count += 1
                 yield encoded
             if not count:

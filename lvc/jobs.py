@@ -1,12 +1,12 @@
 """What a codec is asked for and what it answers: rate points, jobs, and the codings of frames and clips."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lvc.bitstream.packet import Packet
+from lvc.bitstream.packet import QUALITY_STEPS, Packet
 from lvc.entropy.streams import SymbolStream
 from lvc.motion.resolution import FULL, MotionScale
 
@@ -18,10 +18,20 @@ class Rate:
     Attributes:
         lmbda: ``(B,)`` weight of the distortion in the loss; all that a fixed-rate model needs, and only for training.
         q: ``(B,)`` real-valued quality index of a variable-rate model, ``None`` for a fixed-rate one.
+        step: That quality in the steps of a packet, where frames have one of their own.
     """
 
     lmbda: Tensor | None = None
     q: Tensor | None = None
+    step: int | None = None
+
+    def at(self, index: int, offset: float = 0.0) -> "Rate":
+        """The rate point of the frame at display ``index``, with its quality moved by ``offset``."""
+        return self if self.q is None or not offset else replace(self, q=self.q + offset)
+
+    def of_step(self, step: int, highest: float) -> "Rate":
+        """The rate point of a quality in the steps of a packet."""
+        return replace(self, q=torch.full_like(self.q, step / QUALITY_STEPS * highest), step=step)
 
 
 @dataclass(frozen=True)

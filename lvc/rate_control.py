@@ -7,12 +7,11 @@ bucket, which each frame's quality keeps from running over or empty within the n
 """
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lvc.bitstream.container import packet_bytes
-from lvc.bitstream.packet import Packet
-from lvc.codec import EncodedFrame
+from lvc.bitstream.packet import QUALITY_STEPS, Packet
+from lvc.codec import CodingStructure, Rate
 
 TOLERANCE = 0.03
 """Share of the target that a size may differ by."""
@@ -45,21 +44,22 @@ class _Seen:
 class RateControl:
     """Chooses qualities so that a file gets its size.
 
+    Each pass: :meth:`begin`, then :meth:`next_quality` and :meth:`saw` frame by frame, then :meth:`end_pass`.
+
     Attributes:
         target: Bytes of the whole file.
-        kinds: Kind of every frame, in coding order.
+        frames: Number of frames.
         pixels: Of a frame.
         last: Highest quality index; qualities are real numbers from 0 to it.
-        by_frame: Every frame may have a quality of its own; else :meth:`quality` is the same throughout a pass.
         single: There is one pass only.
         overhead: Bits of the file beside its frames; learned from a pass.
+        base: The quality of a whole pass, or that of its first frame.
     """
 
     target: int
-    kinds: Sequence[str]
+    frames: int
     pixels: int
     last: float
-    by_frame: bool = False
     single: bool = False
     overhead: float = 1200.0
     _seen: list[_Seen] = field(default_factory=list)
@@ -67,38 +67,37 @@ class RateControl:
 
     def __post_init__(self):
         self.slope = DOUBLINGS / self.last
-        level = math.log2(LOWEST * self.pixels)
-        self._levels = {kind: level + INTRA * (kind == "I") for kind in self.kinds}
-        self._drift, self._known = 0.0, False
-        self._base = self._solve(0)
+        self._plan(["I", *"P" * (self.frames - 1)])
+        self._drift, self._known, self._by_frame = 0.0, False, False
+        self.base = self._q = self._solve(0)
 
-    @property
-    def quality(self) -> float:
-        """The quality of the next frame in coding order, or of a whole pass."""
-        if not (self.by_frame and (self.single or self._known)):
-            return self._base
-        solved = self._solve(len(self._seen))
-        if not self._known or not self._seen:
-            return solved
-        step, before = STEP * self.last, self._seen[-1].q
-        return min(max(solved, before - step), before + step)
+    def begin(self, structure: CodingStructure, rate: Rate) -> Rate:
+        """Begin a pass over frames of a structure; returns the rate point to encode with."""
+        self._by_frame = structure.by_frame and (self.single or self._known)
+        if not self._by_frame:
+            return rate
+        self._plan(structure.kinds(self.frames))
+        return _ControlledRate(rate.lmbda, rate.q, control=self)
 
-    def watch(self, video: Iterator[EncodedFrame]) -> Iterator[EncodedFrame]:
-        """Hand on the frames of a pass whose quality is the same throughout, and note them."""
-        for encoded in video:
-            self.saw(encoded.packet, self._base)
-            yield encoded
+    def next_quality(self) -> float:
+        """The quality of the next frame in coding order."""
+        if self._by_frame:
+            before, self._q = self._q, self._solve(len(self._seen))
+            if self._known and self._seen:
+                step = STEP * self.last
+                self._q = min(max(self._q, before - step), before + step)
+        return self._q
 
-    def saw(self, packet: Packet, q: float) -> None:
-        """Note a frame that was coded with quality ``q``."""
+    def saw(self, packet: Packet) -> None:
+        """Note a frame that was coded."""
         place = len(self._seen)
-        seen = _Seen(packet.kind, q, math.log2(8 * len(packet_bytes(packet))))
-        error = seen.bits - self.slope * q - self._cost(place)
+        seen = _Seen(packet.kind, self._q, math.log2(8 * len(packet_bytes(packet))))
+        error = seen.bits - self.slope * seen.q - self._cost(place)
         if self._known:
             self._drift += 0.2 * error
         else:
             # the first frame tells about all kinds, later ones about their own
-            kinds = self._levels if place == 0 else [self.kinds[min(place, len(self.kinds) - 1)]]
+            kinds = self._levels if place == 0 else [self._kind(place)]
             weight = 1.0 if seen.kind not in {s.kind for s in self._seen} else 0.4
             for kind in kinds:
                 self._levels[kind] += weight * error
@@ -121,26 +120,45 @@ class RateControl:
             if abs(moved) > 0.004 * self.last:
                 slope = sum(b.bits - a.bits for a, b in pairs) / len(pairs) / moved
                 self.slope = min(max(slope, 0.2 * DOUBLINGS / self.last), 4 * DOUBLINGS / self.last)
-        stuck = 0.0 if size > self.target else self.last
-        at_end = all(s.q == stuck for s in self._seen)
+        bound = 0.0 if size > self.target else self.last
+        stuck = all(s.q == bound for s in self._seen)
         self._before, self._seen = self._seen, []
         self._known, self._drift = True, 0.0
-        self._base = self._solve(0)
-        return not at_end and not self.meets(size)
+        self.base = self._q = self._solve(0)
+        return not stuck and not self.meets(size)
+
+    def _plan(self, kinds: list[str]) -> None:
+        level = math.log2(LOWEST * self.pixels)
+        self._kinds, self._levels = kinds, {kind: level + INTRA * (kind == "I") for kind in kinds}
+
+    def _kind(self, place: int) -> str:
+        return self._kinds[min(place, len(self._kinds) - 1)]
 
     def _cost(self, place: int) -> float:
         """Expected bits of a frame at quality 0, as a binary logarithm."""
         if self._known:
             seen = self._before[min(place, len(self._before) - 1)]
             return seen.bits - self.slope * seen.q + self._drift
-        return self._levels[self.kinds[min(place, len(self.kinds) - 1)]]
+        return self._levels[self._kind(place)]
 
     def _solve(self, place: int) -> float:
         """The one quality that makes the frames from ``place`` on use up their budget."""
-        frames = len(self.kinds)
-        end = max(min(place + WINDOW, frames) if self.single and self.by_frame else frames, place + 1)
-        share = (8 * self.target - self.overhead) / frames
+        window = self.single and self._by_frame
+        end = max(min(place + WINDOW, self.frames) if window else self.frames, place + 1)
+        share = (8 * self.target - self.overhead) / self.frames
         budget = share * end - sum(2**s.bits for s in self._seen)
         needed = math.log2(sum(2 ** self._cost(p) for p in range(place, end)))
         q = (math.log2(max(budget, 1.0)) - needed) / self.slope
         return min(max(q, 0.0), self.last)
+
+
+@dataclass(frozen=True)
+class _ControlledRate(Rate):
+    """A rate point whose frames have qualities of their own, in steps that packets can say."""
+
+    control: RateControl | None = None
+
+    def at(self, index: int, offset: float = 0.0) -> Rate:
+        last = self.control.last
+        q = min(max(self.control.next_quality() + offset, 0.0), last)
+        return Rate(self.lmbda, self.q).of_step(round(q / last * QUALITY_STEPS), last)

@@ -5,9 +5,10 @@ from fractions import Fraction
 import pytest
 import torch
 
-from lvc.bitstream.container import file_header
+from lvc.bitstream.container import file_header, open_bitstream
 from lvc.coding import cut_video, decode_video, encode_video
 from lvc.errors import UserError
+from lvc.rate_control import RateControl
 from lvc.training.export import load_export, save_export
 from tests.conftest import moving_clip, tiny_pmctf, tiny_pmctf_config, tiny_pwave, tiny_pwave_config
 
@@ -100,3 +101,18 @@ def test_a_quality_that_a_group_codec_does_not_have_is_refused(mctf_export, tmp_
     with pytest.raises(UserError, match=rf"quality {q:g}: pmctf_l has qualities 0 to 20"):
         list(encode_video(load_export(mctf_export), moving_clip(1, 64, 64).unbind(1), tmp_path / "a.lvc", 30, q=q))
     assert not list(tmp_path.iterdir())
+
+
+def test_frames_of_their_own_qualities_decode_and_are_cut(export, tmp_path):
+    frames = [frame[None] for frame in moving_clip(6, 50, 70)[0]]
+    control = RateControl(42000, len(frames), 50 * 70, 20, single=True)
+    sent = list(encode_video(load_export(export), frames, tmp_path / "a.lvc", Fraction(30), control=control))
+    qualities = [encoded.packet.quality for encoded in sent]
+    assert len(set(qualities)) > 1
+    decoded = decode_video(tmp_path / "a.lvc", load_export(export))
+    assert all(torch.equal(s.frame, d) for s, d in zip(sent, decoded, strict=True))
+    cut_video(tmp_path / "a.lvc", tmp_path / "b.lvc", 1)
+    with open_bitstream(tmp_path / "b.lvc") as (_, packets):
+        assert [packet.quality for packet in packets] == qualities
+    smaller = list(decode_video(tmp_path / "b.lvc", load_export(export)))
+    assert [frame.shape for frame in smaller] == [(1, 3, 25, 35)] * 6

@@ -1,8 +1,9 @@
 """The `.lvc` container: a header, packets with lengths and CRC-32, and an end mark. Bytes, not tensors.
 
 Layout, little-endian: ``LVC`` and a version byte; the header as a length, MessagePack bytes and a CRC-32; then packets,
-each a kind letter, the display index and the payload's length as variable-length integers, the payload, and the CRC-32
-of all of these. The last packet is of kind ``.`` with the frame count as index: a file without it is truncated.
+each a kind letter, the display index, a quality where the letter's top bit is set, the payload's length, the payload,
+and the CRC-32 of all of these. Integers are of variable length. The last packet is of kind ``.`` with the frame count
+as index: a file without it is truncated.
 """
 
 import struct
@@ -25,6 +26,8 @@ END = "."
 MAX_SIDE = 1 << 14
 MAX_HEADER = 1 << 12
 MAX_THREADS = 1 << 10
+HAS_QUALITY = 0x80
+"""Bit of a packet's kind letter."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,11 @@ def file_header(source: Path | str) -> Header:
 
 
 def packet_bytes(packet: Packet) -> bytes:
-    """A packet as it stands in a file: kind, display index, length, payload, checksum."""
-    body = packet.kind.encode() + varint(packet.index) + varint(len(packet.payload)) + packet.payload
+    """A packet as it stands in a file: kind, display index, quality, length, payload, checksum."""
+    start = packet.kind.encode() + varint(packet.index)
+    if packet.quality is not None:
+        start = bytes([start[0] | HAS_QUALITY]) + start[1:] + bytes([packet.quality])
+    body = start + varint(len(packet.payload)) + packet.payload
     return body + _crc(body)
 
 
@@ -145,15 +151,17 @@ def read_packets(file: BinaryIO) -> Iterator[Packet]:
     while True:
         what = f"packet {count}"
         start = file.tell()
-        kind = exactly(file, 1, what)
-        index, length = read_varint(file, what), read_varint(file, what)
+        (letter,) = exactly(file, 1, what)
+        index = read_varint(file, what)
+        quality = exactly(file, 1, what)[0] if letter & HAS_QUALITY else None
+        length = read_varint(file, what)
         payload = exactly(file, length, what)
         end = file.tell()
         file.seek(start)
         body = file.read(end - start)
         if exactly(file, 4, what) != _crc(body):
             raise BitstreamError(f"{what} is damaged: its checksum does not match")
-        packet = Packet(kind.decode("ascii", "replace"), index, payload)
+        packet = Packet(chr(letter & ~HAS_QUALITY), index, payload, quality)
         if packet.kind == END:
             if packet.index != count:
                 raise BitstreamError(f"the end mark counts {packet.index} frames, and {count} were read")

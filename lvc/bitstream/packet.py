@@ -6,6 +6,9 @@ from typing import BinaryIO
 
 from lvc.errors import BitstreamError
 
+QUALITY_STEPS = 255
+"""Steps from the lowest quality to the highest, where packets say theirs."""
+
 
 @dataclass(frozen=True)
 class Packet:
@@ -15,11 +18,13 @@ class Packet:
         kind: Frame kind as the structure defines it, one ASCII letter (``I``, ``P``, ...).
         index: Display index, from 0.
         payload: The range coder's bytes.
+        quality: The frame's quality in :data:`QUALITY_STEPS`, where frames have one of their own.
     """
 
     kind: str
     index: int
     payload: bytes
+    quality: int | None = None
 
 
 def join_layers(layers: list[bytes]) -> bytes:

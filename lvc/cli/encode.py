@@ -151,14 +151,15 @@ def _meet(goal: "_Goal", export: Any, reader: Any, options: argparse.Namespace, 
     if export.codec.spec.qualities is None:
         raise UserError(f"{goal.option}: {export.config.name} has a single rate, that of its export")
     target = goal.bytes_of(count, info)
-    control = RateControl(target, ["P"] * count, info.width * info.height, export.codec.spec.qualities - 1)
+    last, single = export.codec.spec.qualities - 1, options.passes == 1
+    control = RateControl(target, count, info.width * info.height, last, single)
     attempt = options.target.with_name(f".{options.target.name}.pass")
     best, nearest = None, float("inf")
     try:
         for number in range(1, options.passes + 1):
-            q = control.quality
-            video = _encoded(export, reader, options, attempt, settings | {"q": q}, f"pass {number}, quality {q:.1f}")
-            figures = _Figures(export.config.spec).over(control.watch(video))
+            title = f"pass {number}, quality {control.base:.1f}"
+            video = _encoded(export, reader, options, attempt, settings | {"control": control}, title)
+            figures = _Figures(export.config.spec).over(video)
             size = attempt.stat().st_size
             if abs(size - target) < nearest:
                 best, nearest = figures, abs(size - target)

@@ -6,6 +6,9 @@ Needs no model: header, frames by kind, and bytes of a bitstream; model, size, d
 import argparse
 import json
 from pathlib import Path
+from statistics import fmean
+
+from lvc.bitstream.packet import QUALITY_STEPS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,12 +37,14 @@ def _bitstream(path: Path) -> dict[str, object]:
     from lvc.errors import BitstreamError
 
     kinds: dict[str, list[int]] = {}
+    qualities: list[int] = []
     layers: list[list[int]] = []
     facts: dict[str, object] = {}
     with open_bitstream(path) as (header, packets):
         try:
             for packet in packets:
                 kinds.setdefault(packet.kind, []).append(len(packet.payload))
+                qualities += [] if packet.quality is None else [packet.quality]
                 if header.layers > 1:
                     sizes = [len(layer) for layer in split_layers(packet.payload)]
                     needed = len(sizes) - header.layers + 1  # more where motion comes before the smallest picture
@@ -62,9 +67,16 @@ def _bitstream(path: Path) -> dict[str, object]:
         "bpp": f"{8 * size / pixels:.5f}",
         "kbit/s": f"{8 * size * float(header.fps) / max(frames, 1) / 1000:.1f}",
         **({"q": header.q} if header.q is not None else {}),
+        **({"by frame": _spread(qualities)} if qualities else {}),
         **({"layers": " + ".join(str(sum(sizes)) for sizes in zip(*layers, strict=True)) + " bytes"} if layers else {}),
         **facts,
     }
+
+
+def _spread(qualities: list[int]) -> str:
+    """The lowest, the mean and the highest quality of frames."""
+    low, mean, high = (f"{100 * q / QUALITY_STEPS:.0f} %" for q in (min(qualities), fmean(qualities), max(qualities)))
+    return f"qualities of {low} to {high} of the highest, {mean} in the mean"
 
 
 def _export(path: Path) -> dict[str, object]:

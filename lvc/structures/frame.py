@@ -26,6 +26,8 @@ class FrameByFrame(CodingStructure):
         choice: Chooses it; ``None`` for the frame's own.
     """
 
+    by_frame = True
+
     def __init__(self, choice: MotionResolution | None = None):
         self.choice = choice
 
@@ -72,7 +74,7 @@ class FrameByFrame(CodingStructure):
         """
         height, width = frame.shape[-2:]
         padded, factor, tried = pad(frame, codec.stride), None, {}
-        stream = Write()
+        stream, rate = Write(), rate.at(index)
         job = FrameJob(kind, padded, state, stream, rate, tuple(padded.shape[-2:]))
         if not codec.spec.kinds[kind].intra and self.choice is not None:
             best = self.choice.best(codec, job, (height, width), distance)
@@ -81,7 +83,7 @@ class FrameByFrame(CodingStructure):
             coding = codec.code_frame(job)
             payload = stream.payload()
         encoded = EncodedFrame(
-            packet=Packet(kind, index, payload),
+            packet=Packet(kind, index, payload, rate.step),
             frame=coding.frame[..., :height, :width].clamp(0, 1),
             bits={name: float(bits.sum()) for name, bits in coding.bits.items()},
             motion_factor=factor,
@@ -104,6 +106,8 @@ class FrameByFrame(CodingStructure):
             raise BitstreamError(f"frame {packet.index} is of unknown kind '{packet.kind}'")
         stream = Read(packet.payload)
         padded = padded_size(size, codec.stride)
+        if packet.quality is not None and codec.spec.qualities is not None:
+            rate = rate.of_step(packet.quality, codec.spec.qualities - 1)
         job = FrameJob(packet.kind, None, state, stream, rate, padded)
         if not codec.spec.kinds[packet.kind].intra and self.choice is not None:
             job = replace(job, scale=self.choice.read(stream))
