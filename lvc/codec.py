@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lvc.bitstream.packet import Packet
 from lvc.config.spec import Model, ModelSpec
 from lvc.entropy.streams import SymbolStream
+from lvc.errors import UserError
 from lvc.jobs import ClipCoding, EncodedFrame, FrameCoding, FrameJob, Rate, Unrolling
 
 __all__ = [
@@ -83,6 +84,18 @@ class VideoCodec(nn.Module, ABC):
     def decode(self, packets: Iterable[Packet], size: tuple[int, int], rate: Rate) -> Iterator[Tensor]:
         """Decode packets to ``(1, 3, H, W)`` frames in [0, 1], in display order; ``size`` is the video's ``(H, W)``."""
         return self.structure.decode(self, packets, size, rate)
+
+    def start_from(self, clips: Tensor, lambdas: tuple[float, float]) -> None:
+        """Begin as a classical codec: transforms, steps and scales measured on data (the action `statistics`).
+
+        Args:
+            clips: ``(N, T, 3, H, W)`` in [0, 1], sides multiples of :attr:`stride`.
+            lambdas: Weight of the distortion at the lowest and the highest quality.
+
+        Raises:
+            UserError: The codec has no such start.
+        """
+        raise UserError(f"{type(self).__name__} has no classical start")
 
     def describe(self) -> dict[str, tuple[int, int]]:
         """Facts for ``python -m lvc summary``: latent names and their ``(channels, downsampling)``."""

@@ -16,8 +16,10 @@ class Rate:
     """A rate point.
 
     Attributes:
-        lmbda: ``(B,)`` weight of the distortion in the loss; all that a fixed-rate model needs, and only for training.
-        q: ``(B,)`` real-valued quality index of a variable-rate model, ``None`` for a fixed-rate one.
+        lmbda: ``(B,)``, or ``(B, T)`` by frame: weight of the distortion in the loss; all that a fixed-rate model
+            needs, and only for training.
+        q: ``(B,)``, or ``(B, T)`` by frame: real-valued quality index of a variable-rate model, ``None`` for a
+            fixed-rate one.
         step: That quality in the steps of a packet, where frames have one of their own.
     """
 
@@ -27,7 +29,8 @@ class Rate:
 
     def at(self, index: int, offset: float = 0.0) -> "Rate":
         """The rate point of the frame at display ``index``, with its quality moved by ``offset``."""
-        return self if self.q is None or not offset else replace(self, q=self.q + offset)
+        q, lmbda = (x[:, index] if x is not None and x.dim() == 2 else x for x in (self.q, self.lmbda))
+        return replace(self, lmbda=lmbda, q=q if q is None or not offset else q + offset)
 
     def of_step(self, step: int, highest: float) -> "Rate":
         """The rate point of a quality in the steps of a packet."""
@@ -79,12 +82,16 @@ class Unrolling:
         checkpointing: Recompute activations in the backward pass instead of keeping them.
         motion_only: Code motion alone; predictions stand for the frames.
         distance: Frames of the source from one frame of the clip to the next.
+        first: `original` hands a low-delay clip's first frame on as it is, without coding it.
+        clip_between: Largest norm of the gradient that a low-delay frame's state takes back, per tensor and sample.
     """
 
     detach: bool = False
     checkpointing: bool = False
     motion_only: bool = False
     distance: int = 1
+    first: str = "coded"
+    clip_between: float | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,7 @@ class ClipCoding:
         flows: ``(B, T, 2, H, W)`` decoded motion, ``None`` unless every frame has one.
         distortions: ``(B, T)`` further distortions by name; a frame without one counts 0 there.
         kinds: Kind of each frame.
+        indices: Display index of each frame.
     """
 
     frames: Tensor
@@ -133,6 +141,7 @@ class ClipCoding:
     flows: Tensor | None = None
     distortions: dict[str, Tensor] = field(default_factory=dict)
     kinds: tuple[str, ...] = ()
+    indices: tuple[int, ...] = ()
 
     @staticmethod
     def stack(codings: list[FrameCoding]) -> "ClipCoding":
@@ -150,6 +159,7 @@ class ClipCoding:
             flows=_stack([c.flow for c in codings]),
             distortions=stacked([c.distortions for c in codings]),
             kinds=tuple(c.kind for c in codings),
+            indices=tuple(c.index for c in codings),
         )
 
 

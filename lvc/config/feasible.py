@@ -36,6 +36,7 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
         raise ConfigError(f"{key}.flow", f"{model.name} is a codec, and its loss is in {key}.loss; spynet has this one")
     check_clips(key, stage, model.name, spec.stride, dataset)
     _check_model(key, stage, model)
+    _check_quality(key, stage, model)
     check_colour("dataset", model, dataset)
     if stage.loss.metric is not None:
         metric = stage.loss.metric
@@ -78,6 +79,7 @@ def check_parts(key: str, stage: StageConfig, model: str, parts: tuple[str, ...]
     for name, action in stage.on_enter.items():
         wanted = (*action.parts, action.source, action.target)
         named += [(f"{key}.on_enter.{name}", part) for part in wanted if part is not None]
+    named += [(f"{key}.lr_parts.{part}", part) for part in stage.lr_parts]
     for option, part in named:
         if part not in parts:
             raise ConfigError(option, f"{model} has no part '{part}'; choices are: {', '.join(parts)}")
@@ -116,6 +118,29 @@ def _check_model(key: str, stage: StageConfig, model: Any) -> None:
             model.check_stage(stage)
         except ConfigError as error:
             raise ConfigError(f"{key}.{error.option}", error.reason) from None
+
+
+def _check_quality(key: str, stage: StageConfig, model: Any) -> None:
+    """Fields that need a classical start, several qualities, or frames one after the other."""
+    for name, action in stage.on_enter.items():
+        if action.do == "statistics" and not model.spec.classical_start:
+            raise ConfigError(
+                f"{key}.on_enter.{name}.do", f"{model.name} has no classical start; leave `statistics` out"
+            )
+    if (stage.loss.jitter or stage.loss.real) and not model.spec.variable_rate:
+        raise ConfigError(f"{key}.loss", f"{model.name} has a single rate; `jitter` and `real` are for several")
+    chained = {
+        "first": stage.first != "coded",
+        "grad_clip_between": stage.grad_clip_between,
+        "loss.jitter": stage.loss.jitter,
+    }
+    for option, given in chained.items():
+        if given and model.structure.name != "low_delay":
+            raise ConfigError(
+                f"{key}.{option}", f"is for frames that refer to the one before, and {model.name} has groups"
+            )
+    if stage.first == "original" and "intra" in stage.train:
+        raise ConfigError(f"{key}.first", "original leaves the intra codec out, and `intra` trains; use coded")
 
 
 def check_clips(key: str, stage: StageConfig, model: str, stride: int, dataset: Any) -> None:

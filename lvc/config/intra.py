@@ -1,5 +1,6 @@
 """What the intra codecs may be configured to. Any of them codes the I frames of a P-frame codec."""
 
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import Annotated, ClassVar, Literal
@@ -7,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from lvc.config.contract import ConfigError, contract
+from lvc.config.light_parts import TransformConfig
 from lvc.config.parts import EntropyConfig, LowDelayConfig, StagedContextConfig
 from lvc.config.spec import INTRA_FRAME, Model, ModelSpec
 
@@ -114,7 +116,34 @@ class IntraMbt2018Config(IntraTwoWidthsConfig):
     """Model name."""
 
 
+@contract
+class IntraLightConfig(IntraCodecConfig):
+    """Intra codec of the light codec: small, variable rate, from the KLT of its data on."""
+
+    SPEC: ClassVar[ModelSpec] = replace(
+        _spec("lvc.models.intra_light:IntraLight", "Small intra codec of our own; variable rate, shipped with weights"),
+        stride=16,
+        qualities=64,
+        classical_start=True,
+    )
+
+    name: Literal["intra_light"]
+    """Model name."""
+    qualities: int = Field(64, ge=1)
+    """Quality indices: q is any number from 0 to one less."""
+    quality: float | None = Field(None, ge=0)
+    """Quality index inside a codec of a single rate; null takes the one that its lambda asks for."""
+    transform: TransformConfig = TransformConfig()
+    """The transform coder."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model's facts with its own qualities."""
+        return replace(self.SPEC, qualities=self.qualities)
+
+
 INTRA_CODECS: dict[str, type] = {
+    "intra_light": IntraLightConfig,
     "intra_cheng2020": IntraCheng2020Config,
     "intra_window_attention": IntraWindowAttentionConfig,
     "intra_bmshj2018_hyperprior": IntraBmshj2018Config,

@@ -13,6 +13,7 @@ from pydantic import Field
 from lvc.config.b_canf import BCANFConfig
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.config.intra import INTRA_CODECS
+from lvc.config.light import LightConfig
 from lvc.config.maskcrt_b import MaskCRTBConfig
 from lvc.config.mastc_vc import MASTCVCConfig
 from lvc.config.pmctf_l import PMCTFLConfig
@@ -23,6 +24,7 @@ from lvc.config.spynet import SpyNetModelConfig
 from lvc.config.ssnvc import SSNVCConfig
 
 MODELS: dict[str, type] = {
+    "light": LightConfig,
     "b_canf": BCANFConfig,
     "dcvc_tcm": DCVCTCMConfig,
     "ssnvc": SSNVCConfig,

@@ -17,6 +17,14 @@ class LowDelayConfig:
     """Coding structure."""
     intra_period: int = Field(32, ge=1)
     """Frames from one intra frame to the next (1: all intra)."""
+    intra_offset: float = 0.0
+    """Quality of intra frames above that of the others, in quality indices of a variable-rate model."""
+    offsets: tuple[float, ...] = ()
+    """Quality offsets of the frames after an intra frame, in turn and repeated: (-2, 4, 0, 4) makes every second frame
+    better (hierarchical quality, as in the low-delay settings of HM and VTM)."""
+    refresh: int | None = Field(None, ge=1)
+    """Every so many frames a frame refers to the decoded picture alone, so that errors in features do not grow
+    (DCVC-FM, Li et al., CVPR 2024)."""
 
 
 @contract

@@ -16,6 +16,17 @@ class StageLossConfig:
     of what else the model has."""
     kinds: dict[str, float] = Field(default_factory=dict)
     """Weight of the distortions of frames of each kind (`P`, `B`, `b`); 1 for kinds that are not named."""
+    period: tuple[float, ...] = ()
+    """Weights of the distortions of frames 1, 2, ... of a clip, repeated: hierarchical quality without B frames
+    (DCVC-DC, Li et al., CVPR 2023). Empty: 1."""
+    balance: float = Field(0.0, ge=0, le=1)
+    """Divides the loss of a clip by the power `balance` of its lambda, relative to the middle one: a variable-rate
+    model is else trained for its highest quality, where losses are largest. 0.5 gives all about the same weight."""
+    real: bool = False
+    """Draw real-valued qualities in training; false draws whole indices (pMCTF-L, Sec. III)."""
+    jitter: float = Field(0.0, ge=0)
+    """Largest difference between a frame's quality and its clip's, drawn per frame, so that a variable-rate model
+    learns references of another quality."""
     rate: dict[str, float] = Field(default_factory=dict)
     """Weight of each stream's bits, by stream name."""
     metric: Literal["mse", "ms_ssim"] | None = None
@@ -55,8 +66,11 @@ class FlowStageConfig:
 class ActionConfig:
     """Something done once when a stage is entered, before its optimiser is built."""
 
-    do: Literal["load", "copy"]
-    """`load`: parts from an export. `copy`: one part's weights to another of the same shape."""
+    do: Literal["load", "copy", "statistics"]
+    """`load`: parts from an export. `copy`: one part's weights to another of the same shape. `statistics`: a classical
+    start, measured on the stage's own data: transforms from its KLT, steps from lambda, scales from deviations."""
+    clips: int = Field(96, ge=8)
+    """Training clips that `statistics` measures."""
     path: str | None = None
     """Export to load."""
     parts: tuple[str, ...] = ()
@@ -101,6 +115,10 @@ class StageConfig:
     """What a milestone multiplies the learning rate by."""
     lr_end: float | None = Field(None, gt=0)
     """Learning rate at the end, reached along half a cosine after the warm-up; null steps down at `lr_milestones`."""
+    lr_cycles: int = Field(1, ge=1)
+    """Half cosines in a stage: after each the rate starts again at `lr` (Loshchilov and Hutter, ICLR 2017)."""
+    lr_parts: dict[str, float] = Field(default_factory=dict)
+    """Factors of the learning rate of single parts, such as `{flow: 0.01}`; 1 for parts that are not named."""
     warmup_steps: int = Field(0, ge=0)
     """Batches over which the learning rate rises linearly from 0."""
     batch_size: int = Field(4, ge=1)
@@ -114,6 +132,11 @@ class StageConfig:
     """Largest gradient norm (or element, see `grad_clip_by`); null does not clip."""
     grad_clip_by: Literal["norm", "value"] = "norm"
     """What `grad_clip` bounds."""
+    grad_clip_between: float | None = Field(None, gt=0)
+    """Largest norm of the gradient that goes from a frame back into its reference, per tensor and clip, of low-delay
+    codecs; null does not clip."""
+    first: Literal["coded", "original"] = "coded"
+    """What the first P frame refers to: the intra codec's picture, or the original (low-delay codecs)."""
     references: Literal["attached", "detached"] = "attached"
     """Whether gradients flow from a frame into the frames it refers to."""
     update: Literal["clip", "frame"] = "clip"

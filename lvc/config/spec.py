@@ -58,6 +58,7 @@ class ModelSpec:
         use: For a network that codes nothing: what it is, and where it is used.
         pyramid: Whether its weights fit flow networks of other numbers of levels.
         inside: Where a codec with this network as a part keeps its weights: pairs of a prefix here and one there.
+        classical_start: Whether a stage may begin from statistics of its data (the action `statistics`).
     """
 
     network: str
@@ -75,6 +76,7 @@ class ModelSpec:
     use: str = ""
     pyramid: bool = False
     inside: tuple[tuple[str, str], ...] = ()
+    classical_start: bool = False
 
     @property
     def streams(self) -> tuple[str, ...]:

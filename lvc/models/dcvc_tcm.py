@@ -35,7 +35,7 @@ from lvc.motion.codec import MotionCodec
 from lvc.motion.flow import flow_network
 from lvc.motion.resolution import MotionScale
 from lvc.motion.warp import warp, warp_scales
-from lvc.structures.low_delay import LowDelay
+from lvc.structures.low_delay import low_delay
 from lvc.structures.motion_resolution import motion_resolution
 
 
@@ -49,7 +49,7 @@ class DCVCTCM(VideoCodec):
 
     def __init__(self, config: DCVCTCMConfig, intra: VideoCodec):
         super().__init__(config)
-        self.structure = LowDelay(config.structure.intra_period, motion_resolution(config.motion_resolution))
+        self.structure = low_delay(config.structure, motion_resolution(config.motion_resolution))
         self.intra = intra
         n, latent, hyper, extra = config.channels, config.latent_channels, config.hyper_channels, config.extra_blocks
         uses, bound = config.contexts_in, config.entropy.likelihood_bound

@@ -9,7 +9,7 @@ from lvc.entropy.hyperprior import code_hyper
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
 from lvc.layers.hyper import scales_and_means
-from lvc.structures.low_delay import LowDelay
+from lvc.structures.low_delay import low_delay
 
 
 class IntraCodec(VideoCodec):
@@ -38,7 +38,7 @@ class IntraCodec(VideoCodec):
         g_s: nn.Module,
     ):
         super().__init__(config)
-        self.structure = LowDelay(config.structure.intra_period)
+        self.structure = low_delay(config.structure)
         self.latent = latent
         self.g_a, self.h_a, self.h_s, self.g_s = g_a, h_a, h_s, g_s
         self.hyper_prior = BottleneckPrior(hyper, config.entropy.likelihood_bound)

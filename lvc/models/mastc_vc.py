@@ -35,7 +35,7 @@ from lvc.layers.space_channel import aggregation
 from lvc.motion.deformable import DeformableCompensation
 from lvc.motion.feature_codec import FeatureMotionCodec
 from lvc.motion.multiscale import MultiscaleMotion
-from lvc.structures.low_delay import LowDelay
+from lvc.structures.low_delay import low_delay
 
 
 class STCCM(nn.Module):
@@ -102,7 +102,7 @@ class MASTCVC(VideoCodec):
 
     def __init__(self, config: MASTCVCConfig, intra: VideoCodec):
         super().__init__(config)
-        self.structure = LowDelay(config.structure.intra_period)
+        self.structure = low_delay(config.structure)
         self.intra = intra
         n, latent, hyper, aware = config.channels, config.latent_channels, config.hyper_channels, config.motion_aware
         law = ScaleLaw("gaussian", config.entropy.likelihood_bound)

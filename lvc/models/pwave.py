@@ -27,7 +27,7 @@ from lvc.codec import FrameCoding, FrameJob, Rate, VideoCodec
 from lvc.config.pwave import PWaveConfig
 from lvc.entropy.priors import ScaleLaw
 from lvc.models.planes import ColourPlanes, PlaneCoder, middle_quality
-from lvc.structures.low_delay import LowDelay
+from lvc.structures.low_delay import low_delay
 
 
 class PWave(VideoCodec):
@@ -40,7 +40,7 @@ class PWave(VideoCodec):
     def __init__(self, config: PWaveConfig):
         super().__init__(config)
         self.config = config
-        self.structure = LowDelay(config.structure.intra_period)
+        self.structure = low_delay(config.structure)
         self.planes = ColourPlanes(config.chroma, config.lossless)
         self.coder = PlaneCoder(config, ScaleLaw("laplace", config.entropy.likelihood_bound))
 

@@ -42,7 +42,7 @@ from lvc.layers.hyper import EntropyParameters, HyperDecoder, HyperEncoder, scal
 from lvc.layers.unet import UNetGenerator
 from lvc.motion.spynet import SpyNet
 from lvc.motion.warp import warp_scales
-from lvc.structures.low_delay import LowDelay
+from lvc.structures.low_delay import low_delay
 
 SCALES = 3
 """Scales at which contexts are mined, and contexts that are used."""
@@ -58,7 +58,7 @@ class SSNVC(VideoCodec):
 
     def __init__(self, config: SSNVCConfig, intra: VideoCodec):
         super().__init__(config)
-        self.structure = LowDelay(config.structure.intra_period)
+        self.structure = low_delay(config.structure)
         self.intra = intra
         n, latent, hyper = config.channels, config.latent_channels, config.hyper_channels
         self.latent, self.previous = latent, config.previous_latents

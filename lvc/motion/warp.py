@@ -9,12 +9,13 @@ from torch.nn import functional as F
 from lvc.layers.conv import full_precision
 
 
-def warp(x: Tensor, flow: Tensor) -> Tensor:
-    """Sample ``x`` where ``flow`` points: bilinear, border padding, computed in float32.
+def warp(x: Tensor, flow: Tensor, interpolation: str = "bilinear") -> Tensor:
+    """Sample ``x`` where ``flow`` points, with border padding, computed in float32.
 
     Args:
         x: ``(B, C, H, W)`` reference.
         flow: ``(B, 2, H, W)`` in pixels, channel 0 horizontal, from the target to the reference.
+        interpolation: ``bilinear``, or ``bicubic``, which blurs less.
 
     Returns:
         ``(B, C, H, W)`` in float32.
@@ -25,7 +26,7 @@ def warp(x: Tensor, flow: Tensor) -> Tensor:
         columns = torch.linspace(-1, 1, width, device=x.device).expand(height, width)
         scale = torch.tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)], device=x.device)
         grid = torch.stack([columns, rows], -1) + flow.float().permute(0, 2, 3, 1) * scale
-        return F.grid_sample(x.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
+        return F.grid_sample(x.float(), grid, mode=interpolation, padding_mode="border", align_corners=True)
 
 
 def warp_scales(scales: Sequence[Tensor], flow: Tensor) -> list[Tensor]:

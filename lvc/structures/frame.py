@@ -66,15 +66,15 @@ class FrameByFrame(CodingStructure):
         return codec.code_frame(job)
 
     def write(
-        self, codec: VideoCodec, kind: str, index: int, frame: Tensor, state: Any, rate: Rate, distance: int = 1
+        self, codec: VideoCodec, kind: str, index: int, frame: Tensor, state: Any, rate: Rate, distance: int = 1, offset: float = 0.0
     ) -> tuple[EncodedFrame, dict[str, Any]]:
         """Code ``(1, 3, h, w)`` of any size to a packet; returns it and the state that later frames refer to.
 
-        ``distance`` is that of its references, in frames.
+        ``distance`` is that of its references, in frames; ``offset`` moves its quality.
         """
         height, width = frame.shape[-2:]
         padded, factor, tried = pad(frame, codec.stride), None, {}
-        stream, rate = Write(), rate.at(index)
+        stream, rate = Write(), rate.at(index, offset)
         job = FrameJob(kind, padded, state, stream, rate, tuple(padded.shape[-2:]))
         if not codec.spec.kinds[kind].intra and self.choice is not None:
             best = self.choice.best(codec, job, (height, width), distance)
@@ -93,10 +93,11 @@ class FrameByFrame(CodingStructure):
         return encoded, coding.state
 
     def read(
-        self, codec: VideoCodec, packet: Packet, state: Any, size: tuple[int, int], rate: Rate
+        self, codec: VideoCodec, packet: Packet, state: Any, size: tuple[int, int], rate: Rate, offset: float = 0.0
     ) -> tuple[Tensor, dict[str, Any]]:
         """Decode a packet to ``(1, 3, h, w)`` of ``size``; returns it and the state that later frames refer to.
 
+        ``offset`` moves its quality, unless the packet says what it is.
         A packet without its last layers gives a smaller picture.
 
         Raises:
@@ -108,6 +109,8 @@ class FrameByFrame(CodingStructure):
         padded = padded_size(size, codec.stride)
         if packet.quality is not None and codec.spec.qualities is not None:
             rate = rate.of_step(packet.quality, codec.spec.qualities - 1)
+        else:
+            rate = rate.at(packet.index, offset)
         job = FrameJob(packet.kind, None, state, stream, rate, padded)
         if not codec.spec.kinds[packet.kind].intra and self.choice is not None:
             job = replace(job, scale=self.choice.read(stream))
@@ -121,3 +124,22 @@ class FrameByFrame(CodingStructure):
 def detached(state: dict[str, Any]) -> dict[str, Any]:
     """A frame's state without the gradient's way back into it."""
     return {name: value.detach() if isinstance(value, Tensor) else value for name, value in state.items()}
+
+
+def with_clipped_gradients(state: dict[str, Any], most: float) -> dict[str, Any]:
+    """A frame's state through which gradients go back with a norm of at most ``most`` per tensor and sample.
+
+    Chains of frames multiply gradients; a clip that explodes would otherwise use up the step of the whole batch.
+    """
+
+    def clip(gradient: Tensor) -> Tensor:
+        norm = gradient.flatten(1).norm(dim=1).clamp(min=1e-20)
+        return gradient * (most / norm).clamp(max=1).view(-1, *[1] * (gradient.dim() - 1))
+
+    kept = {}
+    for name, value in state.items():
+        if isinstance(value, Tensor) and value.requires_grad:
+            value = value.view_as(value)  # a tensor of its own: the loss's gradient of this frame is not clipped
+            value.register_hook(clip)
+        kept[name] = value
+    return kept

@@ -16,7 +16,7 @@ from lvc.errors import UserError
 from lvc.training.atomic import save_tensors
 from lvc.training.batches import learning_rate_scale, process_batch
 from lvc.training.distributed import averaged
-from lvc.training.stages import build_optimizer, learning_rate, set_modes
+from lvc.training.stages import build_optimizer, learning_rate, parameter_groups, set_modes
 
 
 class StageBase(pl.LightningModule):
@@ -67,14 +67,14 @@ class StageBase(pl.LightningModule):
         return self
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return build_optimizer(self.codec.parameters(), self.config.optimizer, self.stage.lr)
+        return build_optimizer(parameter_groups(self.codec, self.stage.lr_parts), self.config.optimizer, self.stage.lr)
 
     def training_step(self, batch: dict[str, Any], index: int) -> None:
         self.batch = batch
         self.corrupt += sum(bool(names) for names in batch.get("skipped", ()))
         optimizer = self.optimizers()
         for group in optimizer.param_groups:
-            group["lr"] = self.learning_rate(self.done)
+            group["lr"] = group["factor"] * self.learning_rate(self.done)
         self._frames += self.train_batch(batch, optimizer)
         self.batch = {}
         self.done += 1

@@ -54,16 +54,26 @@ class RateDistortionLoss:
         self.range = (lowest, lowest * (default.lmbda_max or default.lmbda) / default.lmbda)
         self.lmbda = lowest if self.last is None else math.sqrt(self.range[0] * self.range[1])
         self.distortions, self.rates, self.kinds = stage.distortion, stage.rate, stage.kinds
+        self.period, self.balance, self.real, self.jitter = stage.period, stage.balance, stage.real, stage.jitter
 
-    def rate(self, batch: int, device: torch.device | str, draw: bool = False) -> Rate:
-        """The rate point of every clip of a batch: one quality drawn for each, or the middle one."""
+    def rate(self, batch: int, device: torch.device | str, draw: bool = False, frames: int = 1) -> Rate:
+        """The rate point of every clip of a batch: one quality drawn for each, or the middle one.
+
+        With `jitter` each of ``frames`` has its own, near its clip's.
+        """
         if self.last is None:
             return Rate(lmbda=torch.full((batch,), float(self.lmbda), device=device))
         if draw:
-            q = torch.randint(self.last + 1, (batch,), device=device).float()
+            q = torch.rand(batch, device=device) * self.last if self.real else self._drawn(batch, device)
+            if self.jitter:
+                moved = (2 * torch.rand(batch, frames, device=device) - 1) * self.jitter
+                q = (q[:, None] + moved).clamp(0, self.last)
         else:
             q = torch.full((batch,), self.last / 2, device=device)
         return Rate(lmbda=between(*self.range, q, self.last), q=q)
+
+    def _drawn(self, batch: int, device: torch.device | str) -> Tensor:
+        return torch.randint(self.last + 1, (batch,), device=device).float()
 
     def __call__(self, coding: ClipCoding, target: Tensor, rate: Rate) -> tuple[Tensor, dict[str, Tensor]]:
         """Compute the loss, in float32 whatever the networks run in.
@@ -85,11 +95,17 @@ class RateDistortionLoss:
             bpp = {name: bits.float() / pixels for name, bits in coding.bits.items()}
             distortions = sum(w * self._distortion(d, coding, target) for d, w in self.distortions.items() if w)
             rates = sum(w * bpp[name] for name, w in self.rates.items() if name in bpp)
-            lmbda = rate.lmbda[:, None]
-            if self.kinds:
-                lmbda = lmbda * lmbda.new_tensor([self.kinds.get(kind, 1.0) for kind in coding.kinds])
-            loss = (lmbda * distortions + rates).mean()
+            lmbda = rate.lmbda[:, None] if rate.lmbda.dim() == 1 else rate.lmbda[:, list(coding.indices)]
+            weights = lmbda.new_tensor(
+                [self._weight(*frame) for frame in zip(coding.kinds, coding.indices, strict=True)]
+            )
+            loss = ((lmbda * weights * distortions + rates) * (self.lmbda / lmbda) ** self.balance).mean()
         return loss, self._terms(loss, coding, target, bpp)
+
+    def _weight(self, kind: str, index: int) -> float:
+        """Weight of a frame's distortions: that of its kind times that of its place."""
+        place = self.period[(index - 1) % len(self.period)] if self.period and index else 1.0
+        return self.kinds.get(kind, 1.0) * place
 
     def _distortion(self, what: str, coding: ClipCoding, target: Tensor) -> Tensor:
         if what == "frame":

@@ -34,14 +34,14 @@ class StageModule(StageBase):
         """See :meth:`lvc.training.base.StageBase.train_batch`."""
         clip = self.prepare(batch["clip"])
         if self.stage.update == "frame":
-            rate = self.loss.rate(len(clip), clip.device, draw=True)
+            rate = self.loss.rate(len(clip), clip.device, draw=True, frames=clip.shape[1])
             for frame in self._trained_frames(clip, rate):
                 self.descend(optimizer, *self._loss([frame], rate))
             return clip.shape[0] * clip.shape[1]
         loss, terms = 0, {}
         for rows, options in self._alike(batch, len(clip)):
             part, share = clip[rows], len(rows) / len(clip)
-            rate = self.loss.rate(len(part), clip.device, draw=True)
+            rate = self.loss.rate(len(part), clip.device, draw=True, frames=clip.shape[1])
             own, said = self._loss(list(self._trained_frames(part, rate, **options)), rate)
             loss = loss + share * own
             terms = {name: terms.get(name, 0) + share * value for name, value in said.items()}
@@ -60,8 +60,15 @@ class StageModule(StageBase):
     def _trained_frames(self, clip: Tensor, rate: Rate, **options: int) -> Iterator[tuple[FrameCoding, Tensor]]:
         """Codings with their ``(B, 3, H, W)`` originals; a frame whose kind trains nothing is only a reference."""
         stream = Estimate(training=True, quantization=self.config.model.entropy.quantization)
-        detach = self.stage.references == "detached"
-        how = Unrolling(detach, self.stage.checkpointing, self.motion_only, **options)
+        stage = self.stage
+        how = Unrolling(
+            detach=stage.references == "detached",
+            checkpointing=stage.checkpointing,
+            motion_only=self.motion_only,
+            first=stage.first,
+            clip_between=stage.grad_clip_between,
+            **options,
+        )
         for coding in self.codec.structure.unroll(self.codec, clip, rate, stream, how):
             if self.codec.trains(coding.kind):
                 yield coding, clip[:, coding.index]

@@ -1,5 +1,6 @@
 """A training run: every stage of the schedule in turn, from wherever the run's folder says it stands."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from lvc.training.export import load_export, load_parts, load_starting_weights, 
 from lvc.training.histograms import Histograms
 from lvc.training.interrupt import Interrupt
 from lvc.training.loggers import build_loggers, close
+from lvc.training.losses import RateDistortionLoss
 from lvc.training.plan import check_plan, open_sources
 from lvc.training.provenance import provenance
 from lvc.training.report import Progress, log_metrics
@@ -111,7 +113,7 @@ class Run:
         stage = self.config.schedule.stages[name]
         checkpoint, done = checkpoints.newest(self._checkpoints(name))
         if checkpoint is None:
-            enter(self.codec, name, stage.on_enter)
+            enter(self.codec, name, stage.on_enter, partial(self._measure, name))
         freeze(self.codec, stage.train, self.learnable)
         trainer = self._trainer(name, loggers)
         loader = self._loader(name, trainer)
@@ -122,6 +124,14 @@ class Run:
             print(f"continuing stage '{name}' after batch {done} of {total}", flush=True)
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
         self._finish_stage(module, trainer)
+
+    def _measure(self, name: str, clips: int) -> None:
+        """Start the codec from statistics of a stage's own samples; every process finds the same."""
+        stage, samples = self.config.schedule.stages[name], self.task.samples(name, self.sources[name])
+        measured = torch.stack([samples[0, draw]["clip"] for draw in range(clips)]).float().div(255)
+        loss = RateDistortionLoss(stage.loss, self.config.loss, self.config.model.spec.qualities)
+        self.codec.eval()
+        self.codec.start_from(measured, loss.range)
 
     def _trainer(self, name: str, loggers: list[Logger]) -> pl.Trainer:
         options, stage, logger = self.config.trainer, self.config.schedule.stages[name], self.config.logger

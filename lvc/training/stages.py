@@ -1,7 +1,8 @@
 """What entering a stage does to a codec: actions, freezing, a new optimiser, its learning rate."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -42,8 +43,16 @@ def set_modes(codec: VideoCodec, train: Iterable[str]) -> None:
             module.train()
 
 
-def enter(codec: VideoCodec, name: str, actions: dict[str, ActionConfig]) -> None:
+def enter(
+    codec: VideoCodec, name: str, actions: dict[str, ActionConfig], measure: Callable[[int], None] | None = None
+) -> None:
     """Do a stage's actions, in the order of their names.
+
+    Args:
+        codec: The codec.
+        name: The stage.
+        actions: Its actions.
+        measure: Gives the codec its classical start from so many training clips.
 
     Raises:
         UserError: Naming the action that cannot be done.
@@ -52,6 +61,8 @@ def enter(codec: VideoCodec, name: str, actions: dict[str, ActionConfig]) -> Non
         action, option = actions[key], f"schedule.stages.{name}.on_enter.{key}"
         if action.do == "copy":
             _copy(codec, action, option)
+        elif action.do == "statistics":
+            measure(action.clips)
         elif not load_parts(codec, action.path, action.parts):
             raise UserError(
                 f"{option}: nothing in {action.path} fits parts {', '.join(action.parts) or 'of this codec'}"
@@ -72,17 +83,33 @@ def motion_only(stage: StageConfig, spec: ModelSpec) -> bool:
     return spec.motion_only(set(stage.loss.distortion), set(stage.loss.rate))
 
 
-def build_optimizer(parameters: Iterable[nn.Parameter], config: OptimizerConfig, lr: float) -> torch.optim.Optimizer:
+def build_optimizer(parameters: Iterable[Any], config: OptimizerConfig, lr: float) -> torch.optim.Optimizer:
     """An optimiser over the parameters that train and no other (a frozen weight must not decay either).
+
+    Args:
+        parameters: Parameters, or groups of them as :func:`parameter_groups` makes them.
+        config: The optimiser.
+        lr: Learning rate.
 
     Raises:
         UserError: If the optimiser does not take the configured arguments.
     """
-    parameters = [p for p in parameters if p.requires_grad]
+    parameters = [p for p in parameters if isinstance(p, dict) or p.requires_grad]
     try:
         return getattr(torch.optim, config.name)(parameters, lr=lr, **config.kwargs)
     except (TypeError, ValueError) as error:
         raise UserError(f"optimizer.kwargs: {config.name} refuses {config.kwargs}: {error}") from None
+
+
+def parameter_groups(codec: nn.Module, factors: dict[str, float]) -> list[dict[str, Any]]:
+    """The parameters that train, grouped by the ``factor`` of the learning rate that their parts have."""
+    left = [p for p in codec.parameters() if p.requires_grad]
+    groups = []
+    for part, factor in factors.items():
+        own = {id(p) for module in codec.parts[part] for p in module.parameters()}
+        groups.append({"params": [p for p in left if id(p) in own], "factor": factor})
+        left = [p for p in left if id(p) not in own]
+    return [group for group in [{"params": left, "factor": 1.0}, *groups] if group["params"]]
 
 
 def learning_rate(stage: StageConfig, batch: int, total: int) -> float:
@@ -90,6 +117,7 @@ def learning_rate(stage: StageConfig, batch: int, total: int) -> float:
     warmup = min(1.0, (batch + 1) / stage.warmup_steps) if stage.warmup_steps else 1.0
     if stage.lr_end is not None:
         done = max(0.0, batch - stage.warmup_steps) / max(1, total - 1 - stage.warmup_steps)
+        done = done * stage.lr_cycles % 1 if done < 1 else 1.0
         return warmup * (stage.lr_end + (stage.lr - stage.lr_end) * (1 + math.cos(math.pi * min(1.0, done))) / 2)
     passed = sum(batch >= milestone * total for milestone in stage.lr_milestones)
     return stage.lr * warmup * stage.lr_factor**passed
