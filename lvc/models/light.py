@@ -69,14 +69,14 @@ class Light(VideoCodec):
 
         motion, bits = self._code_motion(job, seen, q)
         flow = enlarge(motion.fine, PATCH // 2)
-        prediction = warp(reference, flow, self.config.interpolation)
+        prediction = reference if motion.still else warp(reference, flow, self.config.interpolation)
         if job.motion_only:
             kept = {"frame": prediction.clamp(0, 1), "motion": motion.coarse}
             return FrameCoding(job.kind, prediction, bits, prediction, flow, kept)
 
         context = self.embed(unshuffle(prediction - self.mean))
         if self.config.feature:
-            context = context + self.remember(warp(feature, motion.coarse / PATCH))
+            context = context + self.remember(feature if motion.still else warp(feature, motion.coarse / PATCH))
         context = self.fuse(context)
         residual = None if stream.reads else unshuffle(frame - prediction)
         decoded, feature, frame_bits = self.coder("frame", residual, q, job.size, stream, context)

@@ -26,17 +26,19 @@ class BlockMotion:
     Attributes:
         coarse: ``(B, 2, H/8, W/8)`` what is coded, refined: what features are warped by.
         fine: ``(B, 2, H/4, W/4)`` what the frame is predicted by.
+        still: There is none, and nothing need be warped.
     """
 
     coarse: Tensor
     fine: Tensor
+    still: bool = False
 
     @staticmethod
     def none(like: Tensor) -> "BlockMotion":
         """No motion, for ``(B, C, H/8, W/8)`` features."""
         batch, _, height, width = like.shape
         still = torch.zeros(batch, 2, 2 * height, 2 * width, device=like.device)
-        return BlockMotion(still[..., ::2, ::2], still)
+        return BlockMotion(still[..., ::2, ::2], still, still=True)
 
 
 def enlarge(flow: Tensor, times: int) -> Tensor:
