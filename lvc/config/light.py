@@ -45,7 +45,7 @@ class LightConfig(Model):
     """Warp the last frame's feature into the context."""
     interpolation: Literal["bilinear", "bicubic"] = "bicubic"
     """How the reference is sampled between its pixels."""
-    flow: FlowConfig = FlowConfig(widths=(8, 16, 8, 8), pretrained=True)
+    flow: FlowConfig = FlowConfig(levels=5, widths=(8, 16, 8, 8), pretrained=True)
     """Motion estimation, at half the size."""
     entropy: EntropyConfig = EntropyConfig()
     """Quantisation and likelihood."""

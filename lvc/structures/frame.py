@@ -66,7 +66,15 @@ class FrameByFrame(CodingStructure):
         return codec.code_frame(job)
 
     def write(
-        self, codec: VideoCodec, kind: str, index: int, frame: Tensor, state: Any, rate: Rate, distance: int = 1, offset: float = 0.0
+        self,
+        codec: VideoCodec,
+        kind: str,
+        index: int,
+        frame: Tensor,
+        state: Any,
+        rate: Rate,
+        distance: int = 1,
+        offset: float = 0.0,
     ) -> tuple[EncodedFrame, dict[str, Any]]:
         """Code ``(1, 3, h, w)`` of any size to a packet; returns it and the state that later frames refer to.
 

@@ -96,16 +96,20 @@ class RateDistortionLoss:
             distortions = sum(w * self._distortion(d, coding, target) for d, w in self.distortions.items() if w)
             rates = sum(w * bpp[name] for name, w in self.rates.items() if name in bpp)
             lmbda = rate.lmbda[:, None] if rate.lmbda.dim() == 1 else rate.lmbda[:, list(coding.indices)]
-            weights = lmbda.new_tensor(
-                [self._weight(*frame) for frame in zip(coding.kinds, coding.indices, strict=True)]
-            )
-            loss = ((lmbda * weights * distortions + rates) * (self.lmbda / lmbda) ** self.balance).mean()
+            loss = self._weights(lmbda, coding) * distortions + rates
+            if self.balance:
+                loss = loss * (self.lmbda / lmbda) ** self.balance
+            loss = loss.mean()
         return loss, self._terms(loss, coding, target, bpp)
 
-    def _weight(self, kind: str, index: int) -> float:
-        """Weight of a frame's distortions: that of its kind times that of its place."""
-        place = self.period[(index - 1) % len(self.period)] if self.period and index else 1.0
-        return self.kinds.get(kind, 1.0) * place
+    def _weights(self, lmbda: Tensor, coding: ClipCoding) -> Tensor:
+        """What weighs the distortions of every frame: lambda, times the weights of its kind and of its place."""
+        if self.kinds:
+            lmbda = lmbda * lmbda.new_tensor([self.kinds.get(kind, 1.0) for kind in coding.kinds])
+        if self.period:
+            places = [self.period[(index - 1) % len(self.period)] if index else 1.0 for index in coding.indices]
+            lmbda = lmbda * lmbda.new_tensor(places)
+        return lmbda
 
     def _distortion(self, what: str, coding: ClipCoding, target: Tensor) -> Tensor:
         if what == "frame":

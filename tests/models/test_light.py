@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lvc.codec import Rate
+from lvc.codec import FrameJob, Rate
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
 from lvc.entropy.streams import Estimate, Read, Write
@@ -108,8 +108,8 @@ def test_a_still_frame_spends_one_bit_on_motion():
     state = {"frame": frame}
     writer = Write()
     with torch.inference_mode():
-        coding = codec.code_frame("P", frame, state, writer, at(20), (64, 64))
-        read = codec.code_frame("P", None, state, Read(writer.payload()), at(20), (64, 64))
+        coding = codec.code_frame(FrameJob("P", frame, state, writer, at(20), (64, 64)))
+        read = codec.code_frame(FrameJob("P", None, state, Read(writer.payload()), at(20), (64, 64)))
     assert "motion_hyper" not in coding.bits and float(coding.bits["motion"]) == 1
     assert torch.equal(coding.prediction, frame) and torch.equal(read.frame, coding.frame)
 
@@ -131,11 +131,11 @@ def test_transmitted_scales_leave_no_network_before_the_tables():
     frame = moving_clip(1, 64, 64)[:, 0]
     with torch.inference_mode():
         writer = Write()
-        coding = codec.code_frame("I", frame, None, writer, at(40), (64, 64))
+        coding = codec.code_frame(FrameJob("I", frame, None, writer, at(40), (64, 64)))
         for parameter in other.coder.entropy.first.parameters():
             parameter.mul_(1 + 1e-3)
         reader = Read(writer.payload())
-        read = other.code_frame("I", None, None, reader, at(40), (64, 64))
+        read = other.code_frame(FrameJob("I", None, None, reader, at(40), (64, 64)))
         reader.finish()
     assert not torch.equal(read.frame, coding.frame)
     assert psnr(read.frame, coding.frame) > 40

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -95,3 +97,59 @@ def test_a_single_quality_is_a_fixed_rate(clip):
     assert (rate.q.tolist(), rate.lmbda.tolist()) == ([0, 0], pytest.approx([10, 10]))
     factor = QualityFactor((0.25, 4.0), 1)(rate.q)
     assert factor.flatten().tolist() == pytest.approx([0.25, 0.25])
+
+
+def test_places_in_a_period_weigh_distortions(clip):
+    coding, target = clip
+    coding = replace(coding, bits={}, indices=(0, 1, 2))
+    stage = StageLossConfig(period=(0.5, 2.0))
+    weighed, _ = RateDistortionLoss(stage, LossConfig())(coding, target, Rate(lmbda=torch.ones(2)))
+    errors = (coding.frames - target).square().mean((0, 2, 3, 4))
+    torch.testing.assert_close(weighed, (errors * torch.tensor([1.0, 0.5, 2.0])).mean())
+
+
+def test_balance_gives_unlike_qualities_a_like_weight(clip):
+    coding, target = clip
+    rate = Rate(lmbda=torch.tensor([100.0, 10_000.0]), q=torch.tensor([0.0, 20.0]))
+    plain, even = (
+        RateDistortionLoss(
+            StageLossConfig(rate={"frame": 1.0}, balance=balance), LossConfig(lmbda=100, lmbda_max=10_000), 21
+        )
+        for balance in (0.0, 0.5)
+    )
+    assert even.lmbda == pytest.approx(1000)
+    alone = [
+        plain(
+            ClipCoding(coding.frames[i : i + 1], {"frame": coding.bits["frame"][i : i + 1]}),
+            target[i : i + 1],
+            Rate(lmbda=rate.lmbda[i : i + 1]),
+        )[0]
+        for i in range(2)
+    ]
+    torch.testing.assert_close(even(coding, target, rate)[0], (alone[0] * 10**0.5 + alone[1] / 10**0.5) / 2)
+
+
+def test_qualities_are_drawn_real_and_move_from_frame_to_frame():
+    loss = RateDistortionLoss(
+        StageLossConfig(real=True, jitter=3.0), LossConfig(lmbda=10, lmbda_max=1000), qualities=64
+    )
+    rate = loss.rate(200, "cpu", draw=True, frames=5)
+    assert rate.q.shape == rate.lmbda.shape == (200, 5)
+    assert rate.q.min() >= 0 and rate.q.max() <= 63
+    assert (rate.q != rate.q.round()).float().mean() > 0.9
+    spread = (rate.q.amax(1) - rate.q.amin(1)).max()
+    assert 4 < spread <= 6
+    torch.testing.assert_close(rate.lmbda, 10 * 100 ** (rate.q / 63))
+    whole = RateDistortionLoss(StageLossConfig(), LossConfig(lmbda=10, lmbda_max=1000), qualities=64)
+    assert torch.equal(whole.rate(50, "cpu", draw=True).q % 1, torch.zeros(50))
+
+
+def test_each_frame_is_weighed_by_its_own_lambda(clip):
+    coding, target = clip
+    coding = replace(coding, bits={}, indices=(0, 1, 2))
+    lmbda = torch.tensor([[1.0, 2.0, 4.0], [3.0, 1.0, 5.0]])
+    loss, _ = RateDistortionLoss(StageLossConfig(), LossConfig())(coding, target, Rate(lmbda=lmbda))
+    torch.testing.assert_close(loss, (lmbda * (coding.frames - target).square().mean((2, 3, 4))).mean())
+    last = ClipCoding(coding.frames[:, 2:], {}, indices=(2,))
+    loss, _ = RateDistortionLoss(StageLossConfig(), LossConfig())(last, target[:, 2:], Rate(lmbda=lmbda))
+    torch.testing.assert_close(loss, (lmbda[:, 2] * (coding.frames - target)[:, 2].square().mean((1, 2, 3))).mean())

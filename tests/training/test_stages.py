@@ -1,4 +1,5 @@
 import copy
+from unittest.mock import ANY
 
 import pytest
 import torch
@@ -9,7 +10,8 @@ from lvc.config.schedule import ActionConfig, StageConfig
 from lvc.errors import UserError
 from lvc.models.build import build_codec
 from lvc.training.export import save_export
-from lvc.training.stages import build_optimizer, enter, freeze, learnable, learning_rate
+from lvc.training.stages import build_optimizer, enter, freeze, learnable, learning_rate, parameter_groups
+from tests.conftest import tiny_codec
 
 
 @pytest.fixture
@@ -88,3 +90,29 @@ def test_a_rate_can_fall_along_a_cosine_after_warming_up():
     assert rates[11:] == sorted(rates[11:], reverse=True)
     with pytest.raises(ConfigError, match=r"lr_end: a rate along a cosine has no milestones"):
         build(StageConfig, {"train": ["flow"], "steps": 9, "loss": {}, "lr_end": 1e-5, "lr_milestones": [0.5]})
+
+
+def test_a_cosine_can_start_again():
+    fields = {"train": ("flow",), "steps": 100, "loss": {}, "lr": 1.0, "lr_end": 0.01, "lr_cycles": 2}
+    rates = [learning_rate(StageConfig(**fields), batch, 100) for batch in range(100)]
+    assert rates[0] == 1 and rates[-1] == pytest.approx(0.01)
+    assert rates[50] > 0.99 and rates[49] < 0.02
+    assert rates[:49] == sorted(rates[:49], reverse=True)
+
+
+def test_parts_train_at_rates_of_their_own():
+    codec = tiny_codec()
+    freeze(codec, ("flow", "motion"), learnable(codec))
+    groups = parameter_groups(codec, {"flow": 0.01})
+    assert [group["factor"] for group in groups] == [1.0, 0.01]
+    assert {id(p) for p in groups[1]["params"]} == {id(p) for p in codec.flow.parameters()}
+    held = [id(p) for group in groups for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in codec.parameters() if p.requires_grad)
+    assert parameter_groups(codec, {"frame": 0.5}) == [{"params": ANY, "factor": 1.0}]
+
+
+def test_a_classical_start_measures_the_stages_own_clips():
+    asked = []
+    codec = tiny_codec()
+    enter(codec, "s", {"start": ActionConfig(do="statistics", clips=24)}, asked.append)
+    assert asked == [24]
