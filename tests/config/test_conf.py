@@ -25,7 +25,9 @@ SCHEDULES = {
     "pwave": ["pwave", "pwave_short"],
     "spynet": ["flow_pretrain", "flow_pretrain_cpu"],
     "pmctf_l": ["mctf_8stage", "mctf_8stage_released", "mctf_short"],
+    "light": ["light", "light_cpu"],
     **{name: ["intra", "intra_short"] for name in INTRA},
+    "intra_light": ["light_intra", "light_intra_cpu"],
 }
 LOSSES = {
     "b_canf": ["mse", "b_canf_ms_ssim"],
@@ -36,7 +38,9 @@ LOSSES = {
     "pwave": ["pwave"],
     "spynet": ["mse"],
     "pmctf_l": ["pmctf_l"],
+    "light": ["light"],
     **{name: ["intra_mse", "intra_ms_ssim"] for name in INTRA},
+    "intra_light": ["light"],
 }
 DATASETS = ["folder", "vimeo90k", "synthetic"]
 # its last stages train on 16 frames
@@ -104,7 +108,8 @@ def test_every_group_is_offered():
 def test_a_model_brings_its_schedule_and_its_loss(model):
     run = run_with(model)
     assert run.schedule.name == SCHEDULES[model][0]
-    lmbdas = {"pwave": 195.075, "pmctf_l": 195.075, "maskcrt_b": 845.3, **dict.fromkeys(INTRA, 1626)}
+    lmbdas = {"pwave": 195.075, "pmctf_l": 195.075, "maskcrt_b": 845.3, "light": 32, **dict.fromkeys(INTRA, 1626)}
+    lmbdas["intra_light"] = 32
     assert run.loss.lmbda == lmbdas.get(model, 1024)
 
 
@@ -120,7 +125,10 @@ def test_tiny_is_the_same_model_with_fewer_channels_over_any_intra_codec(model, 
 
 def width(config) -> int:
     """Channels of a model, of its frame codec where its parts differ."""
-    return config.channels if hasattr(config, "channels") else config.frame.prior_channels
+    for inside in (config, getattr(config, "transform", None)):
+        if hasattr(inside, "channels"):
+            return inside.channels
+    return config.frame.prior_channels
 
 
 def test_every_field_of_the_contract_can_be_overridden_without_a_plus():
