@@ -109,6 +109,8 @@ class EvaluateConfig:
     """Traditional codecs by name."""
     records: tuple[str, ...] = ()
     """Folders of records measured earlier under the same protocol, to show beside."""
+    curves: tuple[str, ...] = ()
+    """CSV or JSON files of curves that others measured, to show beside (docs/evaluation.md)."""
     bdrate: BDRateConfig = BDRateConfig()
     """How curves are compared."""
     output: str
@@ -124,7 +126,7 @@ class EvaluateConfig:
     logger: LoggerConfig = LoggerConfig(csv=False)
     """Where results go beside `output` (`logger=wandb`)."""
 
-    @field_validator("exports", "labels", "codecs", "records", mode="before")
+    @field_validator("exports", "labels", "codecs", "records", "curves", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         """One string is a list of one."""

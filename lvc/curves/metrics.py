@@ -38,3 +38,6 @@ METRICS: dict[str, Metric] = {
     "xpsnr": Metric("XPSNR (YUV 6:1:1, dB)", float, "XPSNR"),
 }
 """By name. Weights of luma and both chroma planes are 6:1:1 of eight, as JVET and DCVC report, or 4:1:1 of six."""
+
+HEADLINE = ("psnr", "ms_ssim", "psnr_yuv", "vmaf", "xpsnr")
+"""Those that stand in short tables and plots; the others are in files and in the report."""

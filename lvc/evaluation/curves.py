@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lvc.curves.brought import caution
 from lvc.curves.metrics import METRICS
 from lvc.evaluation.bdrate import Delta, Method, bd_psnr, bd_rate, rate_difference
 from lvc.evaluation.records import Record
@@ -87,6 +88,7 @@ class Comparison:
         mean_gain: Mean of the sequences' gains.
         curve_rate: BD-rate of the data set's mean curve.
         curve_gain: Gain of the data set's mean curve.
+        caution: Why the comparison is to be taken with care as a whole: curves that were brought in.
         headline: `mean_rate`; where there is none, the mean over sequences of the points' rate differences.
     """
 
@@ -100,6 +102,7 @@ class Comparison:
     curve_rate: Delta
     curve_gain: Delta
     headline: Delta
+    caution: str | None = None
 
 
 def compare(records: list[Record], codec: str, anchor: str, metric: str, method: Method) -> Comparison:
@@ -127,6 +130,7 @@ def compare(records: list[Record], codec: str, anchor: str, metric: str, method:
         curve_rate=bd_rate(*mean, method=method),
         curve_gain=bd_psnr(*mean, method=method),
         headline=_mean(rate) if _mean(rate).value is not None else _by_points(list(each.values()), _mean(rate)),
+        caution=caution(records, codec, anchor),
     )
 
 

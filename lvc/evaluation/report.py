@@ -50,14 +50,14 @@ def write_report(results: Results) -> None:
 
 def _context(results: Results) -> dict[str, Any]:
     records, notes = results.records, Notes()
-    first = records[0]
+    first = next((r for r in records if r.kind != "brought"), records[0])
     # in the page's order, so that footnotes are numbered in it
     summary = [_summary(results, codec, notes) for codec in codecs_of(records)]
     tables = [_bd_table(results, metric, notes) for metric in results.metrics if results.comparisons]
     return {
         "protocol": first.key.protocol,
-        "colours": sorted({r.key.source["matrix"] for r in records}),
-        "frames": sorted({r.key.source["frames"] for r in records}),
+        "colours": sorted({r.key.source["matrix"] for r in records if "matrix" in r.key.source}),
+        "frames": sorted({r.key.source["frames"] for r in records if "frames" in r.key.source}),
         "anchor": results.anchor,
         "errors": [r for r in records if r.error],
         "summary": summary,
@@ -74,10 +74,11 @@ def _context(results: Results) -> dict[str, Any]:
 
 def _summary(results: Results, codec: str, notes: Notes) -> dict[str, Any]:
     own = [r for r in results.records if r.codec == codec]
-    curve = mean_curve(results.records, codec, "psnr")
-    pixels = sum(r.key.source["width"] * r.key.source["height"] * r.key.source["frames"] for r in own)
+    curve = mean_curve(results.records, codec, results.metrics[0])
+    timed = [r for r in own if r.seconds]
+    pixels = sum(r.key.source["width"] * r.key.source["height"] * r.key.source["frames"] for r in timed)
     speed = {
-        step: pixels / 1e6 / total for step in ("encode", "decode") if (total := sum(r.seconds[step] for r in own))
+        step: pixels / 1e6 / total for step in ("encode", "decode") if (total := sum(r.seconds[step] for r in timed))
     }
     return {
         "codec": codec,
@@ -118,7 +119,7 @@ def _sequence(results: Results, name: str) -> dict[str, Any]:
     records = [r for r in results.records if r.sequence == name]
     return {
         "name": name,
-        "source": records[0].key.source,
+        "source": next((r for r in records if "width" in r.key.source), records[0]).key.source,
         "plots": [data_uri(_svg(results, m, name)) for m in results.metrics if (m, name) in results.plots],
         "crops": _crops(records),
         "profiles": _profiles(results, name),
@@ -183,6 +184,8 @@ def _systems(records: list[Record]) -> list[tuple[str, str]]:
             export = r.environment.get("export", {}).get("path", "")
             text = f"{r.point}: {export} ({system['digest'][:16]})"
             texts.setdefault(r.codec, []).append(text)
+        elif r.kind == "brought":
+            texts.setdefault(r.codec, []).append(f"brought in: {system['source']}")
         else:
             point = r.point.split("=")[0]
             options = " ".join(f"-{k} {v}" for k, v in system["options"].items() if k != point)

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
-from lvc.curves.metrics import METRICS
+from lvc.curves.brought import caution
+from lvc.curves.metrics import HEADLINE, METRICS
 from lvc.evaluation.bdrate import Delta
 from lvc.evaluation.curves import (
     Comparison,
@@ -59,25 +60,38 @@ class Results:
         found = (c.headline for c in self.comparisons if c.codec == codec and c.metric == metric)
         return next(found, None)
 
+    @property
+    def headline_metrics(self) -> list[str]:
+        """Metrics for short tables and plots."""
+        return [m for m in self.metrics if m in HEADLINE]
+
     def _points(self) -> list[str]:
-        rows = [("codec", "point", "bpp", *(METRICS[m].title for m in self.metrics))]
+        rows = [("codec", "point", "bpp", *(METRICS[m].title for m in self.headline_metrics))]
         for codec in codecs_of(self.records):
-            curves = {m: mean_curve(self.records, codec, m) for m in self.metrics}
-            for bpp, point in zip(curves["psnr"].bpp, curves["psnr"].points, strict=True):
-                rows.append((codec, point, f"{bpp:.4f}", *(_at(curves[m], point) for m in self.metrics)))
+            curves = {m: mean_curve(self.records, codec, m) for m in self.headline_metrics}
+            rates = {p: bpp for c in curves.values() for p, bpp in zip(c.points, c.bpp, strict=True)}
+            for point, bpp in sorted(rates.items(), key=lambda pair: pair[1]):
+                rows.append((codec, point, f"{bpp:.4f}", *(_at(curves[m], point) for m in self.headline_metrics)))
         return columns(rows)
 
     def _rates(self) -> list[str]:
         both = len(sequences_of(self.records)) > 1
-        heads = [(METRICS[m].short, *([f"{METRICS[m].short}, mean curve"] if both else [])) for m in self.metrics]
-        rows, notes = [(f"rate vs {self.anchor}", *chain(*heads))], []
+        metrics = self.headline_metrics
+        heads = [(METRICS[m].short, *([f"{METRICS[m].short}, mean curve"] if both else [])) for m in metrics]
+        rows: list[tuple[str, ...]] = [(f"rate vs {self.anchor}", *chain(*heads))]
+        notes: dict[str, list[str]] = {}
         shown = {(c.codec, c.metric): c for c in reversed(self.comparisons)}  # of the first method
         for codec in dict.fromkeys(c.codec for c in self.comparisons):
-            deltas = {m: self.headline(codec, m) for m in self.metrics}
-            cells = ((deltas[m], *([shown[codec, m].curve_rate] if both else [])) for m in self.metrics)
+            deltas = {m: self.headline(codec, m) for m in metrics}
+            cells = ((deltas[m], *([shown[codec, m].curve_rate] if both else [])) for m in metrics)
             rows.append((codec, *map(percent, chain(*cells))))
-            notes += [f"  {codec}, {METRICS[m].short}: {delta.note}" for m, delta in deltas.items() if delta.note]
-        return [f"BD-rate, {self.comparisons[0].method}", *columns(rows), *notes]
+            for metric, delta in deltas.items():
+                if delta.note:
+                    notes.setdefault(f"{METRICS[metric].short}: {delta.note}", []).append(codec)
+        brought = caution(self.records, *codecs_of(self.records))
+        notes |= {brought: []} if brought else {}
+        lines = (f"  {', '.join(codecs)}{', ' if codecs else ''}{note}" for note, codecs in notes.items())
+        return [f"BD-rate, {self.comparisons[0].method}", *columns(rows), *lines]
 
 
 def write_results(records: list[Record], anchor: str, methods: tuple[str, ...], output: Path) -> Results:
@@ -105,7 +119,7 @@ def _draw(records: list[Record], metrics: list[str], folder: Path) -> dict[tuple
     folder.mkdir(exist_ok=True)
     codecs = codecs_of(records)
     styles = {codec: place for place, codec in enumerate(codecs)}
-    dashed = {r.codec for r in records if r.key.system["kind"] == "traditional"}
+    dashed = {r.codec for r in records if r.kind != "learned"}
     sequences = sequences_of(records)
     plots = {}
     for metric in metrics:

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 
 from lvc.config.evaluate import EvaluateConfig
+from lvc.curves.brought import of_sequences, read_curves
 from lvc.errors import UserError
 from lvc.evaluation.environment import environment
 from lvc.evaluation.frames import as_columns, write_frames_csv
@@ -43,8 +45,12 @@ def evaluate(config: EvaluateConfig, say: Callable[[str], None] = print) -> Path
     store = RecordStore(output / "records")
     systems = find_systems(config)
     earlier = [record for folder in config.records for record in load_records(Path(folder))]
-    _check_anchor(config.bdrate.anchor, [s.codec for s in systems] + [r.codec for r in earlier])
+    curves = {path: read_curves(Path(path)) for path in config.curves}
+    shown = [*earlier, *chain(*curves.values())]
+    _check_anchor(config.bdrate.anchor, [s.codec for s in systems] + [r.codec for r in shown])
     sources = [check(sequence, config.protocol) for sequence in open_sequences(config.dataset)]
+    names = [source.name for source in sources]
+    earlier += chain(*(of_sequences(Path(path), found, names) for path, found in curves.items()))
     records = _measure_all(config, systems, sources, store, say) + earlier
     check_comparable(records)
     records = each_once(records)

@@ -68,9 +68,10 @@ def evaluation_tables(results: Results) -> dict[str, tuple[list[str], list[list[
     points = []
     for codec in codecs_of(results.records):
         curves = {m: mean_curve(results.records, codec, m) for m in results.metrics}
-        for index, point in enumerate(curves["psnr"].points):
+        rates = {p: bpp for c in curves.values() for p, bpp in zip(c.points, c.bpp, strict=True)}
+        for point, bpp in sorted(rates.items(), key=lambda pair: pair[1]):
             quality = [dict(zip(curves[m].points, curves[m].quality, strict=True)).get(point) for m in results.metrics]
-            points.append([codec, point, curves["psnr"].bpp[index], *quality])
+            points.append([codec, point, bpp, *quality])
     rates = []
     for c in results.comparisons:
         values = [delta.value for delta in (c.headline, c.curve_rate, c.mean_gain)]

@@ -128,7 +128,7 @@ def _measured(records: list[Record], anchor: str | None, out: Path) -> list[Sect
         chosen = _anchor(curves, anchor)
         found = {n: compare_records(records, n, chosen, metric, "akima") for n in curves if n != chosen}
         rates = {name: (c.headline, c.mean_gain) for name, c in found.items()}
-        dashed = {r.codec for r in records if r.key.system["kind"] == "traditional"}
+        dashed = {r.codec for r in records if r.kind != "learned"}
         section = Section("measured", metric, chosen, curves, dashed, rates, out / f"rd-measured-{metric}")
         plot_curves(curves, metric, "Measured on bitstreams", section.plot, _styles(names, curves), dashed)
         sections.append(section)
