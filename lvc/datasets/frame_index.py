@@ -15,6 +15,9 @@ from lvc.datasets.colour import tagged_matrix
 from lvc.datasets.cut_files import is_cut
 from lvc.datasets.orientation import shown_size
 
+CUT_ANYWHERE = {"h264", "hevc", "m4v", "mpeg", "mpegts", "mpegvideo", "obu"}
+"""Streams that may begin between key frames, or have packets that are no whole frames."""
+
 _TRUSTED = Fraction(1, 50)
 """Share by which a declared frame rate may miss the measured one, which is rounded to the container's ticks."""
 
@@ -88,31 +91,47 @@ class FrameIndex:
         return FrameIndex(count, times, [Key(*key) for key in keys], width, height, Fraction(fps), *rest)
 
 
-def scan(path: Path, container: av.container.InputContainer, first: av.VideoFrame) -> FrameIndex:
-    """The index of a file, from all its packets; none is decoded.
+def scan(path: Path, container: av.container.InputContainer) -> tuple[FrameIndex, av.VideoFrame] | None:
+    """The index of a file, from all its packets, and its first frame; only that is decoded.
 
     Args:
         path: The file.
-        container: It, just opened.
-        first: The first frame that a decoder gives of it. What is shown before cannot be decoded.
+        container: It, just opened, for a decoder that conceals nothing.
+
+    Returns:
+        ``None`` when no frame can be decoded.
     """
     stream = container.streams.best("video")
     hides = stream.codec_context.name == "vp8"
-    times, keys, cut, read = [], [], False, 0
+    first, times, keys, cut, read = None, [], [], False, 0
     try:
-        for packet in container.demux(stream):
+        for packet in decodable(container, stream):
             read = max(read, (packet.pos or 0) + packet.size)
             cut = cut or packet.is_corrupt
             if packet.size and not packet.is_discard and not (hides and _is_hidden_vp8(packet)):
                 times.append(packet.pts)
                 if packet.is_keyframe:
                     keys.append(Key(packet.pts, packet.dts, packet.size))
+            if first is None:
+                first = next(iter(packet.decode()), None)
     except av.error.FFmpegError:
         cut = True
+    if first is None:
+        return None
     known = first.pts is not None and None not in times
+    # what is shown before the first decoded frame refers to what is not there
     times = sorted(pts for pts in times if pts >= first.pts) if known else times
     keys = [key for key in keys if key.pts >= first.pts] if known else []
-    return index_of(times, keys, stream, first, cut or is_cut(path, container, read))
+    return index_of(times, keys, stream, first, cut or is_cut(path, container, read)), first
+
+
+def decodable(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
+    """Packets, from the first key frame on where a stream may begin anywhere."""
+    begun = container.format.name not in CUT_ANYWHERE
+    for packet in container.demux(stream):
+        begun = begun or packet.is_keyframe
+        if begun:
+            yield packet
 
 
 def index_of(

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from av.video.reformatter import ColorRange
 from torch import Tensor
 
-from lvc.datasets.colour import LUMA, SWSCALE, to_rgb
+from lvc.datasets.colour import LUMA, SWSCALE, matrix_of, to_rgb
 from lvc.datasets.frames import to_tensor
+from lvc.datasets.orientation import orientation
 
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Luma ``(H, W)`` and chroma ``(h, w)`` twice, uint8 or (above 8 bit) uint16."""
@@ -52,7 +53,7 @@ class PlaneFormat:
 
 
 def format_of(frame: av.VideoFrame, matrix: str) -> PlaneFormat | None:
-    """The format of a decoded frame, ``None`` where it has no three YUV planes or is to be turned.
+    """The format of a decoded frame, ``None`` where it has no three YUV planes, is to be turned or is YCgCo.
 
     Args:
         frame: A decoded frame.
@@ -60,7 +61,9 @@ def format_of(frame: av.VideoFrame, matrix: str) -> PlaneFormat | None:
     """
     components = frame.format.components
     planar = len(components) == 3 and [c.plane for c in components] == [0, 1, 2]
-    if frame.format.is_rgb or not planar or frame.format.is_big_endian or round(frame.rotation / 90) % 4:
+    if frame.format.is_rgb or not planar or frame.format.is_big_endian:
+        return None
+    if any(orientation(frame)) or matrix_of(frame, matrix) not in SWSCALE:
         return None
     name = frame.format.name
     full = name.startswith("yuvj") or frame.color_range == ColorRange.JPEG

@@ -12,16 +12,13 @@ import numpy as np
 from av.video.frame import PictureType
 
 from lvc.datasets import index_cache
-from lvc.datasets.colour import to_luma, to_rgb
+from lvc.datasets.colour import SWSCALE, to_luma, to_rgb
 from lvc.datasets.cut_files import is_cut
-from lvc.datasets.frame_index import FrameIndex, Key, index_of, scan
+from lvc.datasets.frame_index import CUT_ANYWHERE, FrameIndex, Key, decodable, index_of, scan
 from lvc.errors import UserError
 
 SEEK_FROM = 32
 """Frame numbers from which seeking to a key frame is worth it."""
-
-_CUT_ANYWHERE = {"h264", "hevc", "m4v", "mpeg", "mpegts", "mpegvideo", "obu"}
-"""Streams that may begin between key frames, or have packets that are no whole frames."""
 
 _TIMESTAMPS = ("pts", "dts")
 """By which containers find key frames: most by the first, transport streams by the second."""
@@ -36,7 +33,7 @@ class VideoInfo:
         height: Rows, as shown.
         fps: Frames per second, on average.
         frames: Number of frames, ``None`` when only reading them would tell.
-        matrix: YUV to RGB matrix: the file's own tag, else the one the reader was given.
+        matrix: YUV to RGB matrix: the file's tag where files can be written with it, else the reader's.
     """
 
     width: int
@@ -72,7 +69,8 @@ class VideoFile:
     def info(self) -> VideoInfo:
         """Facts; see :attr:`index`."""
         index = self.index
-        return VideoInfo(index.width, index.height, index.fps, index.count, index.matrix or self.matrix)
+        matrix = index.matrix if index.matrix in SWSCALE else self.matrix
+        return VideoInfo(index.width, index.height, index.fps, index.count, matrix)
 
     def count(self) -> int:
         """Number of frames; see :attr:`index`.
@@ -159,16 +157,13 @@ class VideoFile:
         """All frames. What is damaged is not concealed."""
         good, read = 0, 0
         with self._open() as container:
-            stream = _stream(container)
-            stream.codec_context.options = {"err_detect": "crccheck+explode"}
-            begun = container.format.name not in _CUT_ANYWHERE
+            stream = _stream(container, strict=True)
             try:
-                for packet in container.demux(stream):
-                    begun = begun or packet.is_keyframe
+                for packet in decodable(container, stream):
                     read = max(read, (packet.pos or 0) + packet.size)
                     if packet.is_corrupt:
                         raise self._damaged(container, good)
-                    for frame in packet.decode() if begun else ():
+                    for frame in packet.decode():
                         good += 1
                         yield frame
             except av.error.FFmpegError:
@@ -177,13 +172,16 @@ class VideoFile:
                 raise self._damaged(container, good)
 
     def _scan(self) -> FrameIndex:
-        first = next(self._linear())
         with self._open() as container, self._named():
-            stream = container.streams.best("video")
-            if first.interlaced_frame and container.format.name in _CUT_ANYWHERE:
+            stream = _stream(container, strict=True)
+            found = scan(self.path, container)
+            if found is None:
+                raise self._damaged(container, 0)
+            index, first = found
+            if first.interlaced_frame and container.format.name in CUT_ANYWHERE:
                 # there a field may have a packet of its own, so that only decoding tells
                 return index_of((frame.pts for frame in self._linear()), [], stream, first)
-            return scan(self.path, container, first)
+            return index
 
     def _keep(self, index: FrameIndex) -> FrameIndex:
         index_cache.keep(self.path, index)
@@ -228,9 +226,11 @@ class VideoFile:
         return UserError(f"{self.path}: damaged or cut short: {good}{of} frames could be read")
 
 
-def _stream(container: av.container.InputContainer) -> av.VideoStream:
-    """The video stream, about to be decoded."""
+def _stream(container: av.container.InputContainer, strict: bool = False) -> av.VideoStream:
+    """The video stream, about to be decoded; if strict, by a decoder that conceals no damage."""
     stream = container.streams.best("video")
+    if strict:
+        stream.codec_context.options = {"err_detect": "crccheck+explode"}
     stream.codec_context.thread_count = 1  # threads that decode slices swallow errors
     return stream
 

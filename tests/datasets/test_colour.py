@@ -140,7 +140,9 @@ def test_monochrome_has_a_range_too(bits, full):
 def test_limited_monochrome_files(tmp_path, codec):
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options={"x265-params": "lossless=1:log-level=none"})
+        stream = container.add_stream(
+            codec, rate=25, options={"x265-params": "lossless=1:log-level=none:pools=none:frame-threads=1"}
+        )
         stream.height, stream.width, stream.pix_fmt = 64, 64, "gray"
         stream.codec_context.color_range = 1
         black = av.VideoFrame.from_ndarray(np.full((64, 64), 16, np.uint8), format="gray")
