@@ -23,6 +23,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from lvc.config import multirun
 from lvc.config.complaint import complaint
 from lvc.config.contract import ConfigError
+from lvc.config.defaults import register
 from lvc.config.groups import choices, conf_dir
 from lvc.config.help import help_page
 from lvc.config.model import MODELS
@@ -228,6 +229,7 @@ def _ablations(model: str, twice: Sequence[str] = ()) -> str:
     return ",".join([f"{model}_psnr", *(row for row in rows if row.partition("/")[2] not in twice)])
 
 
+register()
 OmegaConf.register_new_resolver("share", _share, replace=True)
 OmegaConf.register_new_resolver("rate_point", _rate_point, replace=True)
 OmegaConf.register_new_resolver("ablations", _ablations, replace=True)

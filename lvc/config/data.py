@@ -1,5 +1,7 @@
 """What a data set may be configured to."""
 
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -204,5 +206,13 @@ def colour_of(dataset: Any) -> str:
     return getattr(dataset, "colour", "rgb")
 
 
-DatasetConfig = Annotated[FolderConfig | Vimeo90kConfig | SyntheticConfig | MixtureConfig, Field(discriminator="name")]
+DATASETS: dict[str, type] = {
+    "folder": FolderConfig,
+    "vimeo90k": Vimeo90kConfig,
+    "synthetic": SyntheticConfig,
+    "mixture": MixtureConfig,
+}
+"""Every data set by name."""
+
+DatasetConfig = Annotated[reduce(or_, DATASETS.values()), Field(discriminator="name")]
 """Any data set."""

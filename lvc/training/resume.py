@@ -4,6 +4,7 @@ import json
 import random
 import zlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
+from lvc.config.contract import ConfigError
+from lvc.config.run import build_run
 from lvc.errors import UserError
 from lvc.training.atomic import replacing
 
@@ -48,7 +51,7 @@ class RunState:
             self.precision = state.get("precision")
         except (OSError, ValueError, KeyError, TypeError):
             raise UserError(f"{self.path}: cannot be read; choose another run folder, or delete this one") from None
-        changed = differing(known, self.composed)
+        changed = differing(*_as_read(known, self.composed))
         if changed:
             listed = ", ".join(f"{key} ({old!r} -> {new!r})" for key, (old, new) in changed.items())
             raise UserError(f"{folder}: holds a run with another configuration: {listed}; choose another run folder")
@@ -64,6 +67,14 @@ class RunState:
             state = {"config": self.composed, "stages": self.stages, "wandb": self.wandb, "precision": self.precision}
             with replacing(self.path) as part:
                 part.write_text(json.dumps(state, indent=1))
+
+
+def _as_read(known: dict[str, Any], now: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both configurations with the defaults of fields that an older version did not have, where both can be read."""
+    try:
+        return asdict(build_run(known)), asdict(build_run(now))
+    except ConfigError:
+        return known, now
 
 
 def differing(known: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
