@@ -27,6 +27,7 @@ from lvc.entropy.tables import CodingTables
 from lvc.errors import UserError
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
+from lvc.models.shipped import shipped
 from lvc.motion.spynet import SpyNet, fit_pyramid
 
 FORMAT = "lvc-export-1"
@@ -59,18 +60,29 @@ def save_export(path: Path | str, codec: VideoCodec, config: Any, provenance: di
     Raises:
         UserError: If the path cannot be written.
     """
-    path, was_training = Path(path), [m for m in codec.modules() if m.training]
+    header = {"format": FORMAT, "config": asdict(config), "provenance": provenance}
+    return write_export(Path(path), export_tensors(codec), header)
+
+
+def export_tensors(codec: nn.Module) -> dict[str, Tensor]:
+    """Weights and coding tables of a codec, by their names in an export; tables are made where there are none."""
+    was_training = [m for m in codec.modules() if m.training]
     codec.eval()
     tensors = {f"weights.{n}": t.detach().cpu().contiguous() for n, t in codec.state_dict().items()}
     for name, model in _entropy_models(codec):
         tensors |= {f"tables.{name}.{key}": t for key, t in model.tables.tensors.items()}
     for module in was_training:
         module.training = True
-    return write_export(path, tensors, {"format": FORMAT, "config": asdict(config), "provenance": provenance})
+    return tensors
 
 
 def write_export(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Path:
     """Write an export from what :func:`read_export` reads, complete or not at all.
+
+    Args:
+        path: Target file.
+        tensors: All tensors. Those of ``header["parts"]`` are left out of the file, as :func:`read_export` finds them.
+        header: Format, configuration, provenance; ``parts`` names the exports of the package that hold single parts.
 
     Raises:
         UserError: If the path cannot be written.
@@ -81,7 +93,7 @@ def write_export(path: Path, tensors: dict[str, Tensor], header: dict[str, Any])
         path.parent.mkdir(parents=True, exist_ok=True)
         part.touch()
         mode = part.stat().st_mode
-        save_file(tensors, part, metadata)
+        save_file({n: t for n, t in tensors.items() if _owner(n) not in header.get("parts", {})}, part, metadata)
         part.chmod(mode)  # safetensors 0.8 lets nobody but the owner read its files
         os.replace(part, path)
     except (OSError, SafetensorError) as error:
@@ -159,9 +171,29 @@ def read_export(path: Path | str) -> tuple[dict[str, Any], str, dict[str, Tensor
     header = json.loads(metadata["lvc"])
     if header["format"] != FORMAT:
         raise UserError(f"{path}: export format '{header['format']}', and this build reads '{FORMAT}'")
+    for name, source in header.get("parts", {}).items():
+        tensors |= _part_of_package(path, name, source)
     if metadata["digest"] != _digest(tensors, header["config"]):
         raise UserError(f"{path}: damaged: its contents do not match its digest")
     return header, metadata["digest"], tensors
+
+
+def _owner(tensor: str) -> str:
+    """The part of a codec, or its own layer, that a tensor's name says it is in."""
+    return tensor.split(".")[1]
+
+
+def _part_of_package(path: Path, part: str, source: dict[str, str]) -> dict[str, Tensor]:
+    """The tensors of a part that another export of the package holds, under their names in the whole.
+
+    Raises:
+        UserError: If the package has no such export.
+    """
+    other = shipped().get(source["name"])
+    digest, tensors = read_export(other)[1:] if other else ("", {})
+    if digest != source["digest"]:
+        raise UserError(f"{path}: needs {source['name']} ({source['digest'][:16]}), which this package does not have")
+    return {".".join([kind, part, name]): t for (kind, name), t in ((n.split(".", 1), t) for n, t in tensors.items())}
 
 
 def load_parts(codec: VideoCodec, path: Path | str, parts: Sequence[str] = ()) -> list[str]:

@@ -14,13 +14,13 @@ from lvc.datasets.flow_pairs import EFFECTS, item
 from lvc.datasets.folder import FolderClips
 from lvc.datasets.synthetic import SyntheticClips
 from lvc.models.spynet import FlowNetwork
-from lvc.motion.ship import ship
 from lvc.motion.spynet import SpyNet, fit_pyramid
 from lvc.motion.warp import warp
 from lvc.training.export import load_export, read_export, save_export
 from lvc.training.flow.validation import errors_by_motion, estimate
 from lvc.training.losses import psnr
 from lvc.training.run import train
+from lvc.training.ship import ship
 
 TINY, FULL = (8, 16, 8, 8), (32, 64, 32, 16)
 
