@@ -133,8 +133,14 @@ class IntraLightConfig(IntraCodecConfig):
     """Quality indices: q is any number from 0 to one less."""
     quality: float | None = Field(None, ge=0)
     """Quality index inside a codec of a single rate; null takes the one that its lambda asks for."""
+    pretrained: bool = False
+    """Start from the weights that come with the package (`size=full`)."""
     transform: TransformConfig = TransformConfig()
     """The transform coder."""
+
+    def __post_init__(self):
+        if self.pretrained and self.weights:
+            raise ConfigError("weights", "pretrained=true has weights already; give one or the other")
 
     @property
     def spec(self) -> ModelSpec:

@@ -27,7 +27,7 @@ from lvc.entropy.tables import CodingTables
 from lvc.errors import UserError
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
-from lvc.models.shipped import shipped
+from lvc.models.shipped import named, shipped
 from lvc.motion.spynet import SpyNet, fit_pyramid
 
 FORMAT = "lvc-export-1"
@@ -197,8 +197,9 @@ def _part_of_package(path: Path, part: str, source: dict[str, str]) -> dict[str,
 
 
 def load_parts(codec: VideoCodec, path: Path | str, parts: Sequence[str] = ()) -> list[str]:
-    """Load the weights of the named parts (all of them where none is named) from an export into ``codec``.
+    """Load the weights of the named parts from an export into ``codec``.
 
+    Where none is named, all are loaded, with what belongs to no part: a mean that was measured, say.
     A codec's own export is matched by name; an export of a codec's part (its intra codec, its flow network) too.
 
     Returns:
@@ -217,24 +218,32 @@ def load_parts(codec: VideoCodec, path: Path | str, parts: Sequence[str] = ()) -
     for part in parts or codec.parts:
         if part not in codec.parts:
             raise UserError(f"{path}: the codec has no part '{part}'; choices are: {', '.join(codec.parts)}")
-        own = _part_tensors(codec, part)
-        fits = own and all(n in weights and weights[n].shape == t.shape for n, t in own.items())
-        if fits:
-            with torch.no_grad():
-                for name, tensor in own.items():
-                    tensor.copy_(weights[name])
+        if _copied(weights, _part_tensors(codec, part)):
             loaded.append(part)
         elif parts:
             raise UserError(f"{path}: part '{part}' of '{header['config']['name']}' is missing or of another shape")
     if not loaded:
         raise UserError(f"{path}: no part of '{header['config']['name']}' fits; the codec has {', '.join(codec.parts)}")
+    if not parts:
+        held = {name for part in codec.parts for name in _part_tensors(codec, part)}
+        _copied(weights, {n: t for n, t in codec.state_dict(keep_vars=True).items() if n not in held})
     for _, model in _entropy_models(codec):
         model.tables = None
     return loaded
 
 
+def _copied(weights: dict[str, Tensor], own: dict[str, Tensor]) -> bool:
+    """Copy ``weights`` into a codec's own tensors of these names, if there are any and all of them fit."""
+    if not own or any(n not in weights or weights[n].shape != t.shape for n, t in own.items()):
+        return False
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(weights[name])
+    return True
+
+
 def load_starting_weights(codec: VideoCodec, config: Any, trained_flow: bool = False) -> dict[str, str]:
-    """Load what ``model.weights``, ``model.intra.weights``, ``model.flow.weights`` and ``model.flow.pretrained`` name.
+    """Load what ``weights`` and ``pretrained`` of ``model``, ``model.intra`` and ``model.flow`` name.
 
     The codec that ``model.codec`` names is what a classifier learns from: its digest is told, nothing of it loaded.
 
@@ -247,11 +256,13 @@ def load_starting_weights(codec: VideoCodec, config: Any, trained_flow: bool = F
         The digest of every export that was loaded, by its option, for the provenance of what becomes of it.
     """
     loaded = {}
-    flow = getattr(config, "flow", None)
+    flow, intra = getattr(config, "flow", None), getattr(config, "intra", None)
     pretrained = getattr(flow, "pretrained", False) and not trained_flow
     for option, path, parts in (
         ("model.weights", getattr(config, "weights", None), ()),
-        ("model.intra.weights", getattr(getattr(config, "intra", None), "weights", None), ("intra",)),
+        ("model.pretrained", _of_package(config), ()),
+        ("model.intra.weights", getattr(intra, "weights", None), ("intra",)),
+        ("model.intra.pretrained", _of_package(intra), ("intra",)),
         ("model.band_weights", getattr(config, "band_weights", None), ("lowpass", "highpass")),
         ("model.flow.weights", getattr(flow, "weights", None), ("flow",)),
         ("model.flow.pretrained", shipped_flow(flow.widths) if pretrained else None, ("flow",)),
@@ -262,6 +273,11 @@ def load_starting_weights(codec: VideoCodec, config: Any, trained_flow: bool = F
     if learned_from := getattr(config, "codec", None):
         loaded["model.codec"] = read_export(learned_from)[1]
     return loaded
+
+
+def _of_package(config: Any) -> Path | None:
+    """The weights that a codec's configuration takes from the package, if it takes any."""
+    return named(config.name) if getattr(config, "pretrained", False) else None
 
 
 def _inside(weights: dict[str, Tensor], spec: ModelSpec, codec: nn.Module) -> dict[str, Tensor]:

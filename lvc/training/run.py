@@ -213,9 +213,10 @@ class Run:
     def _note_untrained_intra(self) -> None:
         """Say so where P frames are about to be trained on the output of an intra codec that never was."""
         intra = getattr(self.config.model, "intra", None)
+        begun = intra is not None and (intra.weights or getattr(intra, "pretrained", False))
         stages = (self.config.schedule.stages[name] for name in self.config.schedule.running)
         started = self.config.init_from or any("intra" in s.train or s.on_enter for s in stages)
-        if intra is not None and not intra.weights and not started and pl.utilities.rank_zero_only.rank == 0:
+        if intra is not None and not begun and not started and pl.utilities.rank_zero_only.rank == 0:
             print("note: the intra codec is untrained; model.intra.weights=EXPORT starts it from an export", flush=True)
 
     def _finish_stage(self, module: StageBase, trainer: pl.Trainer) -> None:
