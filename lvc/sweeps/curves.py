@@ -10,7 +10,7 @@ from lvc.curves.metrics import METRICS
 from lvc.evaluation.bdrate import Delta, bd_psnr, bd_rate, rate_difference
 from lvc.evaluation.curves import Curve
 from lvc.sweeps.runs import RunRecord
-from lvc.training.resume import differing
+from lvc.training.identity import differing
 
 _NAMES = re.compile(r"^(name|dir|export)$")
 _RATE = re.compile(r"(^|\.)(lmbda|mse_lmbda|ms_ssim_lmbda)$")

@@ -3,8 +3,6 @@
 import json
 import random
 import zlib
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +10,9 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from lvc.config.contract import ConfigError
-from lvc.config.run import build_run
 from lvc.errors import UserError
 from lvc.training.atomic import replacing
-
-FREE = ("trainer.", "logger.", "schedule.stop_after")
-"""Options that may change between the parts of an interrupted run."""
-
-HELD = ("trainer.batch_size", "trainer.lr_scaling")
-"""Those among them that may not, because they say what is trained."""
+from lvc.training.identity import contents_of, moved
 
 
 class RunState:
@@ -31,6 +22,7 @@ class RunState:
         stages: Record of each finished stage by name: ``export`` (relative path), ``batches`` and figures.
         wandb: Id of the wandb run, kept so that an interrupted run stays one run.
         precision: What `precision=auto` stands for in this run, where a stage says it.
+        contents: Digests of the data and exports that the configuration names, by option.
     """
 
     def __init__(self, folder: Path, composed: dict[str, Any]):
@@ -43,16 +35,16 @@ class RunState:
         self.stages: dict[str, dict[str, Any]] = {}
         self.wandb: str | None = None
         self.precision: str | None = None
+        self.contents = contents_of(self.composed)
         if not self.path.is_file():
             return
         try:
             state = json.loads(self.path.read_text())
             known, self.stages, self.wandb = state["config"], state["stages"], state["wandb"]
-            self.precision = state.get("precision")
+            self.precision, contents = state.get("precision"), state.get("contents", {})
         except (OSError, ValueError, KeyError, TypeError):
             raise UserError(f"{self.path}: cannot be read; choose another run folder, or delete this one") from None
-        changed = differing(*_as_read(known, self.composed))
-        if changed:
+        if changed := moved(known, self.composed, contents):
             listed = ", ".join(f"{key} ({old!r} -> {new!r})" for key, (old, new) in changed.items())
             raise UserError(f"{folder}: holds a run with another configuration: {listed}; choose another run folder")
 
@@ -64,35 +56,10 @@ class RunState:
     def save(self) -> None:
         """Write the state, all or nothing, from the first process only."""
         if pl.utilities.rank_zero_only.rank == 0:
-            state = {"config": self.composed, "stages": self.stages, "wandb": self.wandb, "precision": self.precision}
+            state = {"config": self.composed, "contents": self.contents, "stages": self.stages}
+            state |= {"wandb": self.wandb, "precision": self.precision}
             with replacing(self.path) as part:
                 part.write_text(json.dumps(state, indent=1))
-
-
-def _as_read(known: dict[str, Any], now: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Both configurations with the defaults of fields that an older version did not have, where both can be read."""
-    try:
-        return asdict(build_run(known)), asdict(build_run(now))
-    except ConfigError:
-        return known, now
-
-
-def differing(known: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Full keys whose values differ and may not, with both values."""
-    old, new = _flatten(known), _flatten(now)
-    changed = [k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k)]
-    changed = [k for k in changed if k in HELD or not k.startswith(FREE)]
-    return {key: (old.get(key), new.get(key)) for key in changed}
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def seed(*key: int | str) -> None:

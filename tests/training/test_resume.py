@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from lvc.errors import UserError
-from lvc.training.resume import differing
 from lvc.training.rows import Rows, read_rows
 from lvc.training.run import train
 from lvc.training.same import differences, figures
@@ -178,15 +177,3 @@ def test_later_stages_may_be_added_by_stopping_later(whole, tiny):
     data["schedule"]["stop_after"] = None
     train(build_run(data), data)
     assert_same_run(run, whole)
-
-
-def test_what_a_batch_is_may_not_change():
-    known = {"trainer": {"batch_size": "per_device", "lr_scaling": "none", "devices": 1}}
-    now = {"trainer": {"batch_size": "global", "lr_scaling": "none", "devices": 4}}
-    assert differing(known, now) == {"trainer.batch_size": ("per_device", "global")}
-
-
-def test_differing_names_every_key_that_may_not_change():
-    known = {"loss": {"lmbda": 1, "metric": "mse"}, "trainer": {"workers": 2}, "name": "a"}
-    now = {"loss": {"lmbda": 2, "metric": "mse", "extra": 0}, "trainer": {"workers": 4}, "name": "a"}
-    assert differing(known, now) == {"loss.extra": (None, 0), "loss.lmbda": (1, 2)}
