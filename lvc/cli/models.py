@@ -8,6 +8,7 @@ SIZES = ("full", "tiny")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``models``."""
+    parser.add_argument("models", metavar="MODEL", nargs="*", help="only these (all)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -15,10 +16,15 @@ def run(options: argparse.Namespace) -> None:
     """Print one line per model and size."""
     from lvc.cli.summary import model_config, parameters
     from lvc.config.model import MODELS
+    from lvc.errors import UserError
     from lvc.models.build import build_codec
 
     rows = []
-    for name, config in MODELS.items():
+    for name in options.models:
+        if name not in MODELS:
+            raise UserError(f"{name}: is no model; choices are: {', '.join(MODELS)}")
+    for name in options.models or MODELS:
+        config = MODELS[name]
         for size in SIZES:
             # conf/model has the defaults of the contract, and composing takes longer than building most codecs
             codec = build_codec(config(name=name) if size == "full" else model_config(name, [f"size={size}"]))

@@ -7,6 +7,15 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from lvc.config.contract import ConfigError, build, contract
+from lvc.config.outside import brought
+
+
+class Dataset:
+    """A data set's configuration: a contract with fields ``name``, ``clip_frames`` and ``augment``."""
+
+    SOURCE: ClassVar[str]
+    """What opens it, as ``module:function``: given the configuration, it returns a
+    :class:`lvc.datasets.sources.ClipSource`."""
 
 
 @contract
@@ -39,8 +48,10 @@ class AugmentConfig:
 
 
 @contract
-class FolderConfig:
+class FolderConfig(Dataset):
     """Video files (mp4, mkv, y4m, ...) and folders of PNG frames below one folder."""
+
+    SOURCE: ClassVar[str] = "lvc.datasets.sources:open_folder"
 
     name: Literal["folder"]
     """Data set name."""
@@ -63,9 +74,10 @@ class FolderConfig:
 
 
 @contract
-class Vimeo90kConfig:
+class Vimeo90kConfig(Dataset):
     """Vimeo-90K septuplets in their official layout."""
 
+    SOURCE: ClassVar[str] = "lvc.datasets.sources:open_vimeo90k"
     height: ClassVar[int] = 256
     width: ClassVar[int] = 448
 
@@ -88,8 +100,10 @@ class Vimeo90kConfig:
 
 
 @contract
-class SyntheticConfig:
+class SyntheticConfig(Dataset):
     """Dead-leaves scenes: occluding, textured, moving and scaling shapes over a moving background."""
+
+    SOURCE: ClassVar[str] = "lvc.datasets.synthetic:SyntheticClips"
 
     name: Literal["synthetic"]
     """Data set name."""
@@ -136,13 +150,11 @@ class SyntheticConfig:
             raise ConfigError("min_motion", f"{self.min_motion:g} is more than max_motion {self.max_motion:g}")
 
 
-SetConfig = Annotated[FolderConfig | Vimeo90kConfig | SyntheticConfig, Field(discriminator="name")]
-"""A data set by itself."""
-
-
 @contract
-class MixtureConfig:
+class MixtureConfig(Dataset):
     """Several sets: every draw takes one of them at random, by weight, and one of its clips."""
+
+    SOURCE: ClassVar[str] = "lvc.datasets.sources:open_mixture"
 
     name: Literal["mixture"]
     """Data set name."""
@@ -213,6 +225,13 @@ DATASETS: dict[str, type] = {
     "mixture": MixtureConfig,
 }
 """Every data set by name."""
+
+DATASETS |= brought("datasets", Dataset, DATASETS)
+
+SetConfig = Annotated[
+    reduce(or_, [c for c in DATASETS.values() if c is not MixtureConfig]), Field(discriminator="name")
+]
+"""A data set by itself."""
 
 DatasetConfig = Annotated[reduce(or_, DATASETS.values()), Field(discriminator="name")]
 """Any data set."""

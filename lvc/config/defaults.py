@@ -6,14 +6,28 @@ Hydra lets a key be overridden from the shell only where a config has it, so eve
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any, get_args
 
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.data import DATASETS
 from lvc.config.model import MODELS
 from lvc.config.motion_resolution import MotionResolutionConfig
+from lvc.config.outside import conf_packages
 from lvc.config.schedule import StageConfig
 from lvc.config.trainer import LoggerConfig, TrainerConfig
+
+
+class OutsideConfigs(SearchPathPlugin):
+    """Lets Hydra find config files of other packages after lvc's own."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append them."""
+        for name, package in conf_packages().items():
+            search_path.append(f"lvc.conf: {name}", f"pkg://{package}")
+
 
 OTHERS: dict[str, type] = {
     "trainer": TrainerConfig,
@@ -24,7 +38,12 @@ OTHERS: dict[str, type] = {
 
 
 def register() -> None:
-    """Put the defaults of every contract into Hydra's store: ``- /contract@_here_: NAME`` takes them into a config."""
+    """Tell Hydra of other packages' config files, and of the defaults of every contract.
+
+    ``- /contract@_here_: NAME`` takes them into a config.
+    """
+    if conf_packages():
+        Plugins.instance().register(OutsideConfigs)
     store = ConfigStore.instance()
     for name, contract in {**MODELS, **DATASETS, **OTHERS}.items():
         store.store(group="contract", name=name, node=defaults_of(contract))

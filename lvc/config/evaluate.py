@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.contract import ConfigError, build, contract
 from lvc.config.data import DatasetConfig, colour_of
+from lvc.config.metrics import ASKED
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.config.trainer import LoggerConfig
 
@@ -23,9 +24,9 @@ class ProtocolConfig:
     """Frames of each sequence, from its first; null takes all."""
     short: Literal["refuse", "use"] = "refuse"
     """A sequence with fewer frames stops the evaluation, or is used as far as it goes."""
-    metrics: tuple[Literal["psnr", "ms_ssim", "vmaf", "xpsnr"], ...] = ("psnr", "ms_ssim")
+    metrics: tuple[Literal[ASKED], ...] = ("psnr", "ms_ssim")
     """Quality metrics: `psnr` and `ms_ssim` in RGB, and by plane where sources have planes; `vmaf` (with NEG) and
-    `xpsnr` on planes, by the binary of `imageio-ffmpeg`."""
+    `xpsnr` on planes, by the binary of `imageio-ffmpeg`; other packages' metrics in RGB."""
 
     def period(self, frames: int) -> int:
         """Frames from one intra frame to the next in a sequence of this length."""

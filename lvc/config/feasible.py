@@ -4,10 +4,8 @@ from typing import Any
 
 from lvc.config.contract import ConfigError
 from lvc.config.data import colour_of
+from lvc.config.metrics import METRICS
 from lvc.config.schedule import StageConfig
-
-MS_SSIM_SIDE = 161
-"""Smallest side that MS-SSIM's five scales of 11x11 windows fit into."""
 
 
 def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: str) -> None:
@@ -40,8 +38,10 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
     check_colour("dataset", model, dataset)
     if stage.loss.metric is not None:
         metric = stage.loss.metric
-    if metric == "ms_ssim" and "frame" in stage.loss.distortion and stage.crop and stage.crop < MS_SSIM_SIDE:
-        raise ConfigError(f"{key}.crop", f"{stage.crop} is too small for MS-SSIM; {MS_SSIM_SIDE} or more, or loss=mse")
+    chosen = METRICS[metric]
+    if "frame" in stage.loss.distortion and stage.crop and stage.crop < chosen.smallest_side:
+        what = f"{stage.crop} is too small for {chosen.short}"
+        raise ConfigError(f"{key}.crop", f"{what}; {chosen.smallest_side} or more, or loss=mse")
 
 
 def check_colour(key: str, model: Any, dataset: Any) -> None:

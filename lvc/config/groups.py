@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lvc.config.outside import conf_folders
+
 _LINE = re.compile(r"^  - (?P<name>[\w/]+): (?P<default>\w+)(?: +# (?P<meaning>.+))?$", re.MULTILINE)
 
 
@@ -32,7 +34,10 @@ def offered(config_name: str) -> list[Group]:
 
 def choices(group: str) -> list[str]:
     """The choices of a config group, experiments in folders below it as ``folder/choice``."""
-    folder = conf_dir() / group
+    return list(dict.fromkeys(name for folder in (conf_dir(), *conf_folders()) for name in _choices(folder / group)))
+
+
+def _choices(folder: Path) -> list[str]:
     below = [p for p in folder.glob("*/*.yaml") if "@package _global_" in p.read_text(encoding="utf-8")]
     files = [*sorted(folder.glob("*.yaml")), *sorted(below)]
     return [path.relative_to(folder).with_suffix("").as_posix() for path in files]

@@ -16,10 +16,12 @@ from lvc.config.intra import INTRA_CODECS
 from lvc.config.light import LightConfig
 from lvc.config.maskcrt_b import MaskCRTBConfig
 from lvc.config.mastc_vc import MASTCVCConfig
+from lvc.config.outside import brought
 from lvc.config.pmctf_l import PMCTFLConfig
 from lvc.config.pwave import PWaveConfig
 from lvc.config.pwc_net import PWCNetModelConfig
 from lvc.config.resolution_classifier import ResolutionClassifierConfig
+from lvc.config.spec import Model
 from lvc.config.spynet import SpyNetModelConfig
 from lvc.config.ssnvc import SSNVCConfig
 
@@ -37,5 +39,8 @@ MODELS: dict[str, type] = {
     "resolution_classifier": ResolutionClassifierConfig,
     **INTRA_CODECS,
 }
+"""Every model by name."""
+
+MODELS |= brought("models", Model, MODELS)
 
 ModelConfig = Annotated[reduce(or_, MODELS.values()), Field(discriminator="name")]

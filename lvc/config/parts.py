@@ -7,6 +7,7 @@ from pydantic import Field
 
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.contract import ConfigError, contract
+from lvc.config.outside import check_name
 
 
 @contract
@@ -149,12 +150,13 @@ class PWCNetConfig:
 class FlowConfig(SpyNetConfig):
     """Motion estimation; `levels`, `widths` and `pretrained` are SpyNet's."""
 
-    name: Literal["spynet", "pwc"] = "spynet"
-    """The network: SpyNet, or PWC-Net."""
+    name: str = "spynet"
+    """The network: `spynet`, `pwc` (PWC-Net), or one that another package brings."""
     pwc: PWCNetConfig = PWCNetConfig()
     """PWC-Net's channels."""
 
     def __post_init__(self):
+        check_name("flow_networks", self.name, "name", ("spynet", "pwc"))
         if self.name == "pwc" and self.pretrained:
             raise ConfigError("pretrained", "no weights come with the package for pwc; train some (model=pwc_net)")
         super().__post_init__()

@@ -8,6 +8,7 @@ from pydantic import Field
 from lvc.config.contract import ConfigError, build, contract
 from lvc.config.data import DatasetConfig
 from lvc.config.feasible import check_colour, check_rates, check_stage
+from lvc.config.metrics import LOSSES
 from lvc.config.model import ModelConfig
 from lvc.config.schedule import ScheduleConfig
 from lvc.config.spread import merged, spread_all
@@ -18,8 +19,8 @@ from lvc.config.trainer import LoggerConfig, OptimizerConfig, TrainerConfig
 class LossConfig:
     """The distortion and its weight: L = lambda * D + R, with R in bits per pixel."""
 
-    metric: Literal["mse", "ms_ssim"] = "mse"
-    """`mse` of RGB in [0, 1], or `ms_ssim` for 1 - MS-SSIM."""
+    metric: Literal[LOSSES] = "mse"
+    """`mse` of RGB in [0, 1], `ms_ssim` for 1 - MS-SSIM, or what another package's metric says."""
     lmbda: float = Field(1024, gt=0)
     """Weight of the distortion; `loss.choices` lists the paper's."""
     lmbda_max: float | None = Field(None, gt=0)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from lvc.config.contract import ConfigError, contract
+from lvc.config.metrics import LOSSES
 
 
 @contract
@@ -29,7 +30,7 @@ class StageLossConfig:
     learns references of another quality."""
     rate: dict[str, float] = Field(default_factory=dict)
     """Weight of each stream's bits, by stream name."""
-    metric: Literal["mse", "ms_ssim"] | None = None
+    metric: Literal[LOSSES] | None = None
     """Distortion metric of the frame; null takes `loss.metric`."""
     lmbda: float | None = Field(None, gt=0)
     """Lambda of this stage; null takes `loss.lmbda`. Of a variable-rate model that of q = 0, and the ratio stays."""

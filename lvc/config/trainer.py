@@ -5,16 +5,23 @@ from typing import Any, Literal
 from pydantic import Field
 
 from lvc.config.contract import ConfigError, contract
+from lvc.config.outside import check_name
+
+OPTIMIZERS = ("AdamW", "Adam", "SGD")
+"""Those of torch.optim that are known by name."""
 
 
 @contract
 class OptimizerConfig:
-    """Any optimiser of torch.optim by name; the learning rate is the stage's."""
+    """An optimiser by name; the learning rate is the stage's."""
 
-    name: Literal["AdamW", "Adam", "SGD"] = "AdamW"
-    """Class in torch.optim."""
+    name: str = "AdamW"
+    """`AdamW`, `Adam` or `SGD` of torch.optim, one of another package, or any class: `package.module.Class`."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
     """Its other arguments (weight_decay, betas, ...)."""
+
+    def __post_init__(self):
+        check_name("optimizers", self.name, "name", OPTIMIZERS)
 
 
 @contract

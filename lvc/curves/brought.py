@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lvc.curves.metrics import METRICS
+from lvc.config.metrics import METRICS
 from lvc.errors import UserError
 from lvc.evaluation.metrics import weighted
 from lvc.evaluation.records import Key, Record

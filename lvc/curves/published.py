@@ -13,7 +13,7 @@ class Published:
     Attributes:
         paper: Title.
         place: Where in it.
-        metric: As in :data:`lvc.curves.metrics.METRICS`; all are of RGB.
+        metric: As in :data:`lvc.config.metrics.METRICS`; all are of RGB.
         intra_period: As the paper says it.
         anchor: What the BD-rates are relative to, in the paper's words.
         codec: The codec, in the paper's words.

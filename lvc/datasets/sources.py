@@ -1,10 +1,11 @@
 """Where clips come from: one small protocol, and the factory that builds a source from its configuration."""
 
+from pkgutil import resolve_name
 from typing import Protocol
 
 import numpy as np
 
-from lvc.config.data import FolderConfig, MixtureConfig, SyntheticConfig, Vimeo90kConfig
+from lvc.config.data import Dataset, FolderConfig, MixtureConfig, Vimeo90kConfig
 from lvc.errors import UserError
 
 
@@ -32,28 +33,31 @@ class ClipSource(Protocol):
         """
 
 
-def open_source(config: FolderConfig | Vimeo90kConfig | SyntheticConfig | MixtureConfig) -> ClipSource:
+def open_source(config: Dataset) -> ClipSource:
     """The source that a configuration describes.
 
     Raises:
         UserError: When its folder is missing, empty or laid out otherwise, naming what would be right.
     """
-    if isinstance(config, MixtureConfig):
-        return _open_mixture(config)
-    if isinstance(config, SyntheticConfig):
-        from lvc.datasets.synthetic import SyntheticClips
+    return resolve_name(config.SOURCE)(config)
 
-        return SyntheticClips(config)
-    if isinstance(config, Vimeo90kConfig):
-        from lvc.datasets.vimeo90k import Vimeo90kClips
 
-        return Vimeo90kClips(config.path, config.split, config.colour, config.matrix)
+def open_folder(config: FolderConfig) -> ClipSource:
+    """See :func:`open_source`."""
     from lvc.datasets.folder import FolderClips
 
     return FolderClips(config.path, config.pattern, config.matrix, config.cache, config.colour)
 
 
-def _open_mixture(config: MixtureConfig) -> ClipSource:
+def open_vimeo90k(config: Vimeo90kConfig) -> ClipSource:
+    """See :func:`open_source`."""
+    from lvc.datasets.vimeo90k import Vimeo90kClips
+
+    return Vimeo90kClips(config.path, config.split, config.colour, config.matrix)
+
+
+def open_mixture(config: MixtureConfig) -> ClipSource:
+    """See :func:`open_source`."""
     from lvc.datasets.mixture import MixtureClips
 
     drawn = {name: (weight, member) for name, (weight, member) in config.members.items() if weight}

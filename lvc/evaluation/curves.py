@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lvc.config.metrics import METRICS
 from lvc.curves.brought import caution
-from lvc.curves.metrics import METRICS
 from lvc.evaluation.bdrate import Delta, Method, bd_psnr, bd_rate, rate_difference
 from lvc.evaluation.records import Record
 
@@ -80,7 +80,7 @@ class Comparison:
 
     Attributes:
         codec: The curve.
-        metric: One of :data:`lvc.curves.metrics.METRICS`.
+        metric: One of :data:`lvc.config.metrics.METRICS`.
         method: Interpolation.
         rate: BD-rate by sequence, in percent.
         gain: BD-PSNR (or of MS-SSIM in dB) by sequence, in dB.

@@ -8,14 +8,13 @@ import torch
 from pytorch_msssim import ms_ssim as _ms_ssim
 from torch import Tensor
 
+from lvc.config.metrics import METRICS, OWN
 from lvc.datasets.frames import to_tensor
 from lvc.datasets.planes import Planes
+from lvc.layers.quality import measured
 
 PSNR_LIMIT = 100.0
 """What a frame without any error counts as, in dB."""
-
-MS_SSIM_SHORTEST = 160
-"""MS-SSIM halves the frame four times under an 11-pixel window: shorter sides must be longer than this."""
 
 
 def psnr(reference: Tensor, decoded: Tensor) -> float:
@@ -26,7 +25,7 @@ def psnr(reference: Tensor, decoded: Tensor) -> float:
 
 def ms_ssim(reference: Tensor, decoded: Tensor) -> float | None:
     """MS-SSIM of two ``(1, C, H, W)`` frames in [0, 1]; ``None`` for frames too small for it."""
-    if min(reference.shape[-2:]) <= MS_SSIM_SHORTEST:
+    if min(reference.shape[-2:]) < METRICS["ms_ssim"].smallest_side:
         return None
     return float(_ms_ssim(reference.float(), decoded.float(), data_range=1.0))
 
@@ -53,7 +52,7 @@ class QualityMeter:
     The mean is of the frames' decibels, as the field reports it; that of their pooled error is there as ``pooled``.
 
     Args:
-        metrics: ``psnr``, and ``ms_ssim`` where wanted.
+        metrics: ``psnr``, ``ms_ssim`` where wanted, and those of other packages.
     """
 
     def __init__(self, metrics: tuple[str, ...] = ("psnr", "ms_ssim")):
@@ -62,6 +61,7 @@ class QualityMeter:
         self.ms_ssim: list[float] = []
         self.ms_ssim_missing = None if "ms_ssim" in metrics else "not asked for"
         self.more: dict[str, list[float]] = {}
+        self._others = [name for name in metrics if name not in OWN]
         self._errors: dict[str, list[float]] = {}
         self._peaks = {"rgb": 1}
 
@@ -75,9 +75,11 @@ class QualityMeter:
         if self.ms_ssim_missing is None:
             value = ms_ssim(reference, decoded)
             if value is None:
-                self.ms_ssim_missing = f"frames have a side of {MS_SSIM_SHORTEST} pixels or fewer"
+                self.ms_ssim_missing = f"frames have a side of {METRICS['ms_ssim'].smallest_side - 1} pixels or fewer"
             else:
                 self.ms_ssim.append(value)
+        fit = [name for name in self._others if min(reference.shape[-2:]) >= METRICS[name].smallest_side]
+        self.note({name: float(measured(name, decoded[None], reference[None])) for name in fit})
 
     @torch.inference_mode()
     def add_planes(self, original: Planes, decoded: Planes, peak: int) -> None:

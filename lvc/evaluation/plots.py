@@ -7,7 +7,7 @@ from types import MappingProxyType
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from lvc.curves.metrics import METRICS
+from lvc.config.metrics import METRICS
 from lvc.evaluation.curves import Curve
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
@@ -40,7 +40,7 @@ def plot_curves(
 
     Args:
         curves: By codec; empty ones are left out.
-        metric: One of :data:`lvc.curves.metrics.METRICS`.
+        metric: One of :data:`lvc.config.metrics.METRICS`.
         title: Above the plot.
         stem: Path without suffix.
         styles: A codec's place in colours and markers, the same in every plot.

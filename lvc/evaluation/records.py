@@ -55,7 +55,7 @@ class Record:
         psnr_8bit: The same of the reconstruction rounded to 8 bits.
         ms_ssim: Mean over frames, or ``None``, and then `ms_ssim_missing` says why.
         ms_ssim_missing: Why there is no MS-SSIM.
-        metrics: Means over frames of all other metrics, by their names in :data:`lvc.curves.metrics.METRICS`.
+        metrics: Means over frames of all other metrics, by their names in :data:`lvc.config.metrics.METRICS`.
         pooled: PSNR of the mean error over all frames, in RGB (``psnr``) and by plane.
         per_frame: Frame by frame in display order: the metrics, and the columns of
             :func:`lvc.evaluation.frames.as_columns`.

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lvc.curves.metrics import METRICS
+from lvc.config.metrics import METRICS
 from lvc.evaluation.bdrate import Delta
 from lvc.evaluation.curves import at_like_rates, codecs_of, mean_curve, sequences_of
 from lvc.evaluation.frames import saving

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
+from lvc.config.metrics import HEADLINE, METRICS
 from lvc.curves.brought import caution
-from lvc.curves.metrics import HEADLINE, METRICS
 from lvc.evaluation.bdrate import Delta
 from lvc.evaluation.curves import (
     Comparison,

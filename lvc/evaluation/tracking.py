@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lvc.config.evaluate import EvaluateConfig
-from lvc.curves.metrics import METRICS
+from lvc.config.metrics import METRICS
 from lvc.evaluation.curves import codecs_of, mean_curve
 from lvc.evaluation.frames import FRAME_COLUMNS, frame_rows
 from lvc.evaluation.results import Results

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from lvc.config.outside import load
 from lvc.config.parts import FlowConfig
 from lvc.motion.pwc_net import PWCNet
 from lvc.motion.spynet import SpyNet
@@ -12,7 +13,14 @@ def flow_network(config: FlowConfig) -> nn.Module:
 
     It maps a frame and a reference, ``(B, 3, H, W)`` in [0, 1] with sides multiples of 64, to the flow between them.
     """
-    if config.name == "pwc":
-        pwc = config.pwc
-        return PWCNet(pwc.features, pwc.decoder, pwc.context, pwc.radius)
+    known = {"spynet": _spynet, "pwc": _pwc}
+    return load("flow_networks", config.name, "model.flow.name", known)(config)
+
+
+def _spynet(config: FlowConfig) -> nn.Module:
     return SpyNet(config.levels, config.widths)
+
+
+def _pwc(config: FlowConfig) -> nn.Module:
+    pwc = config.pwc
+    return PWCNet(pwc.features, pwc.decoder, pwc.context, pwc.radius)

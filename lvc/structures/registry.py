@@ -5,6 +5,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from lvc.codec import CodingStructure
+from lvc.config.outside import named
 from lvc.errors import BitstreamError
 
 STRUCTURES = {
@@ -20,7 +21,8 @@ def structure_named(described: Mapping[str, Any]) -> type[CodingStructure]:
     Raises:
         BitstreamError: If there is none of that name.
     """
+    known = STRUCTURES | {name: point.value for name, point in named("structures").items()}
     name = described.get("name")
-    if name not in STRUCTURES:
-        raise BitstreamError(f"coding structure '{name}' is unknown to this build; known are {', '.join(STRUCTURES)}")
-    return resolve_name(STRUCTURES[name])
+    if name not in known:
+        raise BitstreamError(f"coding structure '{name}' is unknown to this build; known are {', '.join(known)}")
+    return resolve_name(known[name])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lvc.curves.metrics import METRICS
+from lvc.config.metrics import METRICS
 from lvc.evaluation.bdrate import Delta, bd_psnr, bd_rate, rate_difference
 from lvc.evaluation.curves import Curve
 from lvc.sweeps.runs import RunRecord

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lvc.curves.metrics import METRICS
+from lvc.config.metrics import METRICS
 from lvc.errors import UserError
 from lvc.evaluation.bdrate import Delta
 from lvc.evaluation.curves import Curve, mean_curve

@@ -4,7 +4,7 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from lvc.curves.metrics import METRICS
+from lvc.config.metrics import METRICS
 from lvc.evaluation.report import data_uri
 from lvc.evaluation.results import columns, percent
 from lvc.sweeps.gather import Gathered, Section

@@ -8,14 +8,22 @@ from typing import Any
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
+from lvc.config.metrics import LOSSES, METRICS
 from lvc.config.run import LoggerConfig
 from lvc.errors import UserError
 from lvc.training.artifacts import note_inputs
 from lvc.training.resume import RunState
 from lvc.training.rows import Rows
 
-HIGHER_IS_BETTER = ("val/psnr", "val/ms_ssim", "train/psnr", "train/psnr_prediction", "system/frames_per_second")
-LOWER_IS_BETTER = ("val/loss", "val/bpp", "val/bd_rate", "train/loss", "train/bpp")
+_TRAINED = {f"val/{name}": METRICS[name].higher_is_better for name in ("psnr", *LOSSES) if name != "mse"}
+HIGHER_IS_BETTER = (
+    *(name for name, higher in _TRAINED.items() if higher),
+    *("train/psnr", "train/psnr_prediction", "system/frames_per_second"),
+)
+LOWER_IS_BETTER = (
+    *(name for name, higher in _TRAINED.items() if not higher),
+    *("val/loss", "val/bpp", "val/bd_rate", "train/loss", "train/bpp"),
+)
 GROUPS = ("train/*", "val/*", "bits/*", "system/*", "summary/*", "tables/*", "histograms/*", "stage")
 """All there is to see; each group is a section of a dashboard."""
 

@@ -9,30 +9,8 @@ from lvc.codec import ClipCoding, Rate
 from lvc.config.run import LossConfig
 from lvc.config.schedule import StageLossConfig
 from lvc.errors import UserError
+from lvc.layers.quality import distortion, mse, psnr
 from lvc.layers.rate import between
-
-
-def mse(frames: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of ``(B, T, 3, H, W)`` frames: ``(B, T)``."""
-    return (frames.float() - target.float()).square().mean((2, 3, 4))
-
-
-def psnr(frames: Tensor, target: Tensor) -> Tensor:
-    """PSNR in dB of ``(B, T, 3, H, W)`` RGB frames clamped to [0, 1]: ``(B, T)``."""
-    return -10 * mse(frames.clamp(0, 1), target).clamp(min=1e-10).log10()
-
-
-def ms_ssim(frames: Tensor, target: Tensor) -> Tensor:
-    """MS-SSIM of ``(B, T, 3, H, W)`` frames: ``(B, T)``. Sides are at least `lvc.config.feasible.MS_SSIM_SIDE`."""
-    from pytorch_msssim import ms_ssim
-
-    flat = ms_ssim(frames.float().flatten(0, 1), target.float().flatten(0, 1), data_range=1.0, size_average=False)
-    return flat.view(frames.shape[:2])
-
-
-def distortion(metric: str, frames: Tensor, target: Tensor) -> Tensor:
-    """What lambda weighs: MSE in [0, 1] RGB or 1 - MS-SSIM, ``(B, T)``."""
-    return 1 - ms_ssim(frames, target) if metric == "ms_ssim" else mse(frames, target)
 
 
 class RateDistortionLoss:

@@ -9,7 +9,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from lvc.codec import VideoCodec
 from lvc.config.contract import ConfigError
-from lvc.config.feasible import MS_SSIM_SIDE
+from lvc.config.metrics import METRICS
 from lvc.config.run import RunConfig, stage_dataset
 from lvc.config.schedule import StageConfig
 from lvc.config.trainer import TrainerConfig
@@ -67,11 +67,12 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
             _check_kinds(codec, stage, key)
         _check_trains(codec, stage, key)
         process_batch(stage, run.trainer, world, key)
-        if stage.crop is None and (stage.loss.metric or run.loss.metric) == "ms_ssim":
+        metric = METRICS[stage.loss.metric or run.loss.metric]
+        if stage.crop is None and metric.smallest_side > 1:
             height, width = sources[name].read(0, 0, 1).shape[1:3]
-            if min(height, width) < MS_SSIM_SIDE:
-                what = f"whole frames of {width}x{height} are too small for MS-SSIM"
-                raise ConfigError(f"{key}.crop", f"{what}, which needs sides of {MS_SSIM_SIDE} or more")
+            if min(height, width) < metric.smallest_side:
+                what = f"whole frames of {width}x{height} are too small for {metric.short}"
+                raise ConfigError(f"{key}.crop", f"{what}, which needs sides of {metric.smallest_side} or more")
         on_cpu = run.trainer.accelerator == "cpu" or not torch.cuda.is_available()
         if stage.precision == "16-mixed" and on_cpu:
             raise ConfigError(f"{key}.precision", "16-mixed needs a GPU; on a CPU take bf16-mixed or 32-true")

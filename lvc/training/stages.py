@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from lvc.codec import VideoCodec
-from lvc.config.run import OptimizerConfig
+from lvc.config.outside import load
 from lvc.config.schedule import ActionConfig, StageConfig
 from lvc.config.spec import ModelSpec
+from lvc.config.trainer import OPTIMIZERS, OptimizerConfig
 from lvc.errors import UserError
 from lvc.training.export import load_parts
 
@@ -92,11 +93,13 @@ def build_optimizer(parameters: Iterable[Any], config: OptimizerConfig, lr: floa
         lr: Learning rate.
 
     Raises:
-        UserError: If the optimiser does not take the configured arguments.
+        UserError: If there is no such optimiser, or it does not take the configured arguments.
     """
+    known = {name: getattr(torch.optim, name) for name in OPTIMIZERS}
+    optimizer = load("optimizers", config.name, "optimizer.name", known)
     parameters = [p for p in parameters if isinstance(p, dict) or p.requires_grad]
     try:
-        return getattr(torch.optim, config.name)(parameters, lr=lr, **config.kwargs)
+        return optimizer(parameters, lr=lr, **config.kwargs)
     except (TypeError, ValueError) as error:
         raise UserError(f"optimizer.kwargs: {config.name} refuses {config.kwargs}: {error}") from None
 

@@ -12,12 +12,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from lvc.codec import Unrolling, VideoCodec
-from lvc.config.feasible import MS_SSIM_SIDE
+from lvc.config.metrics import METRICS
 from lvc.config.run import AnchorConfig
 from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
 from lvc.layers.padding import pad
-from lvc.training.losses import RateDistortionLoss, distortion, psnr
+from lvc.layers.quality import measured, psnr
+from lvc.training.losses import RateDistortionLoss
 from lvc.training.pictures import panel, side_by_side
 from lvc.training.report import log_metrics, log_pictures, log_videos
 from lvc.training.watch import ESCAPES, counting_escapes, warn
@@ -88,10 +89,10 @@ def measure(
 
 def _quality(suffix: str, output: Tensor, target: Tensor, loss: RateDistortionLoss) -> dict[str, float]:
     figures = {f"val/psnr{suffix}": float(psnr(output, target).mean())}
-    value = float(distortion(loss.metric, output, target).mean())
-    if loss.metric == "ms_ssim":
-        figures[f"val/ms_ssim{suffix}"] = 1 - value
-    return figures | {"distortion": value}
+    value = measured(loss.metric, output, target)
+    if loss.metric != "mse":
+        figures[f"val/{loss.metric}{suffix}"] = float(value.mean())
+    return figures | {"distortion": float(METRICS[loss.metric].loss(value).mean())}
 
 
 def _copy(output: Tensor, target: Tensor, bits: float, loss: RateDistortionLoss) -> dict[str, float]:
@@ -161,9 +162,12 @@ class Validator(pl.Callback):
         figures = {}
         for index, item in self.items(trainer):
             clip = item["clip"].to(module.device)
-            if module.loss.metric == "ms_ssim" and min(clip.shape[-2:]) < MS_SSIM_SIDE:
+            metric = METRICS[module.loss.metric]
+            if min(clip.shape[-2:]) < metric.smallest_side:
                 size = f"{clip.shape[-1]}x{clip.shape[-2]}"
-                raise UserError(f"{item['name']}: is {size}, and MS-SSIM needs sides of at least {MS_SSIM_SIDE}")
+                raise UserError(
+                    f"{item['name']}: is {size}, and {metric.short} needs sides of at least {metric.smallest_side}"
+                )
             with torch.compiler.set_stance("force_eager"):  # clips of all sizes are not worth compiling for
                 figures[index] = measure(
                     module.codec, clip, module.loss, index < self.pictures, module.motion_only, index < self.videos

@@ -5,6 +5,8 @@ Sections follow the groups that runs log (`lvc/training/loggers.py`), over one a
 
 from typing import Any
 
+from lvc.config.metrics import LOSSES, METRICS
+
 AXIS = "progress/step"
 
 LINES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -12,7 +14,7 @@ LINES: dict[str, dict[str, tuple[str, ...]]] = {
         "PSNR (dB)": ("val/psnr", "val/psnr_copy"),
         "bits per pixel (estimate)": ("val/bpp",),
         "cost: lambda * D + R": ("val/loss", "val/loss_copy"),
-        "MS-SSIM": ("val/ms_ssim",),
+        **{METRICS[name].short: (f"val/{name}",) for name in LOSSES if name != "mse"},
         "rate difference to the anchor (%)": ("val/bd_rate",),
     },
     "train": {

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from lvc.curves.metrics import decibels
+from lvc.config.metrics import decibels
 from lvc.datasets.frames import to_bytes, to_tensor
 from lvc.evaluation.metrics import QualityMeter, bits_per_pixel, psnr
 

@@ -104,7 +104,8 @@ def test_what_is_chosen_costs_no_more_than_full_size(make):
 
     def trial(**options):
         with torch.inference_mode():
-            return choice(**options).best(codec, kind, frame, state, RATE, (120, 128), 1)
+            job = FrameJob(kind, frame, state, None, RATE, (128, 128))
+            return choice(**options).best(codec, job, (120, 128), 1)
 
     costs = {}
     for factor in (1, 2, 4, 8):
@@ -122,13 +123,13 @@ def test_cheaper_searches_code_less(monkeypatch):
     codec, clip = tiny_codec(), moving_clip(2, 128, 128)
     calls = []
     code = codec.code_frame
-    monkeypatch.setattr(codec, "code_frame", lambda *a, **k: calls.append(k["scale"].factor) or code(*a, **k))
+    monkeypatch.setattr(codec, "code_frame", lambda job: calls.append(job.scale.factor) or code(job))
 
     def coded(search, distance=8):
         calls.clear()
         with torch.inference_mode():
-            state = {"frame": clip[:, 0]}
-            trial = choice(search).best(codec, "P", clip[:, 1], state, RATE, (128, 128), distance)
+            job = FrameJob("P", clip[:, 1], {"frame": clip[:, 0]}, None, RATE, (128, 128))
+            trial = choice(search).best(codec, job, (128, 128), distance)
         return trial.factor, list(calls)
 
     assert coded("exhaustive")[1] == [1, 2, 4, 8]

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from lvc.config.run import RunConfig
+from lvc.layers.quality import psnr
 from lvc.models.spynet import FlowNetwork, luma
 from lvc.motion.warp import warp
 from lvc.training.base import StageBase
 from lvc.training.flow.losses import end_point_error, hidden, outside, photometric, shrink, smoothness
-from lvc.training.losses import psnr
 
 
 class FlowModule(StageBase):

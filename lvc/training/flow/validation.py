@@ -12,9 +12,9 @@ from lvc.datasets.clips import WholeClips
 from lvc.datasets.flow_pairs import item
 from lvc.datasets.synthetic import SyntheticClips
 from lvc.layers.padding import pad
+from lvc.layers.quality import psnr
 from lvc.models.spynet import FlowNetwork
 from lvc.motion.warp import warp
-from lvc.training.losses import psnr
 from lvc.training.report import log_metrics, log_pictures
 from lvc.training.validation import Validator, means_over_all
 

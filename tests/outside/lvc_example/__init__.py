@@ -1,0 +1,1 @@
+"""What a package beside lvc may bring."""

@@ -1,0 +1,1 @@
+"""Config files that join those of lvc."""
