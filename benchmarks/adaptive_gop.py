@@ -16,14 +16,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lvc.codec import EncodedFrame
-from lvc.coding import decode_video, encode_video
+from lvc.coding.video import decode_video, encode_video
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.datasets.frames import to_tensor
 from lvc.datasets.video import VideoReader
+from lvc.export import load_export
 from lvc.motion.resolution import FULL
 from lvc.structures.adaptive_gop import AdaptiveGOP, frame_cost, frame_error
 from lvc.structures.mctf import MCTF
-from lvc.training.export import load_export
 
 
 def groups(sent: list[EncodedFrame], first: int, last: int) -> str:

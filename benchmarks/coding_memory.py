@@ -18,10 +18,10 @@ from common import arguments, report
 
 def encode(video: Path, model: Path, stream: Path, frames: int) -> str:
     """Encode; returns the digest of the reconstructions."""
-    from lvc.coding import encode_video
+    from lvc.coding.video import encode_video
     from lvc.datasets.frames import to_tensor
     from lvc.datasets.video import VideoReader
-    from lvc.training.export import load_export
+    from lvc.export import load_export
 
     reader, digest = VideoReader(video), hashlib.sha256()
     source = (to_tensor(frame) for frame in islice(reader, frames))
@@ -32,8 +32,8 @@ def encode(video: Path, model: Path, stream: Path, frames: int) -> str:
 
 def decode(model: Path, stream: Path) -> str:
     """Decode; returns the digest of the frames."""
-    from lvc.coding import decode_video
-    from lvc.training.export import load_export
+    from lvc.coding.video import decode_video
+    from lvc.export import load_export
 
     digest = hashlib.sha256()
     for frame in decode_video(stream, load_export(model)):

@@ -12,13 +12,13 @@ import torch
 from common import arguments, interleaved, report
 
 from lvc.codec import VideoCodec
-from lvc.coding import decode_video, encode_video
+from lvc.coding.video import decode_video, encode_video
 from lvc.datasets.frames import to_bytes, to_tensor
 from lvc.datasets.video import VideoReader, VideoWriter
 from lvc.entropy import streams
+from lvc.export import load_export
 from lvc.models.shipped import named
 from lvc.structures import frame
-from lvc.training.export import load_export
 
 
 class Networks:

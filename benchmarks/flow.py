@@ -20,11 +20,11 @@ from torch import Tensor
 from lvc.config.parts import shipped_flow, shipped_widths
 from lvc.datasets.flow_pairs import held_out, item
 from lvc.datasets.folder import FolderClips
+from lvc.export import load_export
 from lvc.layers.quality import psnr
 from lvc.models.spynet import FlowNetwork, luma
 from lvc.motion.spynet import fit_pyramid
 from lvc.motion.warp import warp
-from lvc.training.export import load_export
 from lvc.training.flow.validation import errors_by_motion, estimate
 
 DISTANCES = (1, 2, 4, 8)

@@ -25,8 +25,8 @@ from common import machine
 from matplotlib import pyplot as plt
 from PIL import Image
 
+from lvc.curves.bdrate import bd_rate
 from lvc.datasets.video import open_video
-from lvc.evaluation.bdrate import bd_rate
 from lvc.models.shipped import shipped
 
 ROOT = Path(__file__).parents[1]

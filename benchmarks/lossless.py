@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from common import arguments, report
 
-from lvc.coding import decode_video, encode_video
+from lvc.coding.video import decode_video, encode_video
 from lvc.datasets.frames import to_bytes, to_tensor
 from lvc.datasets.video import VideoReader
-from lvc.training.export import load_export
+from lvc.export import load_export
 
 TRADITIONAL = {
     "FFV1, intra": ("ffv1", "bgr0", {"level": "3", "coder": "1", "context": "1", "g": "1"}),

@@ -20,18 +20,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lvc.codec import Rate
-from lvc.coding import decode_video, encode_video
+from lvc.coding.video import decode_video, encode_video
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.datasets.frames import to_tensor
 from lvc.datasets.video import VideoReader
+from lvc.export import load_export, training_loss
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.motion.resolution import MotionScale
 from lvc.structures.hierarchical_b import HierarchicalB
 from lvc.structures.motion_resolution import MotionResolution, of_header
-from lvc.training.export import load_export, training_loss
 
 FACTORS = (1, 2, 4, 8)
 

@@ -14,10 +14,10 @@ from common import arguments, report
 from lvc.config.parts import shipped_flow, shipped_widths
 from lvc.datasets.frames import to_tensor
 from lvc.datasets.video import VideoReader
+from lvc.export import load_export
 from lvc.layers.quality import psnr
 from lvc.motion.resolution import MotionScale
 from lvc.motion.warp import warp
-from lvc.training.export import load_export
 
 FACTORS = (1, 2, 4, 8)
 PANS = (2, 4, 8, 16, 32, 64, 96, 128)

@@ -12,7 +12,7 @@ from data.duplicates import Seen
 from data.options import BuildOptions
 from data.sources import read_about, split_of
 from lvc.errors import UserError
-from lvc.training.atomic import replacing
+from lvc.files import replacing
 
 SPLITS = ("train", "val")
 

@@ -121,7 +121,7 @@ def _clear(work: Path) -> None:
 
 
 def _check_options(path: Path, options: BuildOptions) -> None:
-    from lvc.training.atomic import replacing
+    from lvc.files import replacing
 
     mine = {key: value for key, value in asdict(options).items() if key not in FREE}
     try:

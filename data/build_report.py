@@ -13,7 +13,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from data.options import BuildOptions
-from lvc.training.atomic import replacing
+from lvc.files import replacing
 
 SHOWN = 60
 """Most pictures of kept clips; evenly spread over the sources."""

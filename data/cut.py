@@ -21,7 +21,7 @@ from data.shots import Clip, ClipCutter, shots
 from data.sources import Source
 from lvc.datasets.video_writer import VideoWriter
 from lvc.errors import UserError
-from lvc.training.atomic import replacing
+from lvc.files import replacing
 
 PICTURES = 4
 """Small pictures kept per source and reason, for the report."""

@@ -13,7 +13,7 @@ from lvc.config.data import Vimeo90kConfig
 from lvc.datasets.png import read_png
 from lvc.datasets.vimeo90k import FRAMES, Vimeo90kClips
 from lvc.errors import UserError
-from lvc.training.atomic import replacing
+from lvc.files import replacing
 
 SHOWN = 24
 """Pictures in the contact sheet."""

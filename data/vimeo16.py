@@ -172,7 +172,7 @@ def _known(record: Path) -> dict[str, dict]:
 
 
 def _write(path: Path, rows: list[dict]) -> None:
-    from lvc.training.atomic import replacing
+    from lvc.files import replacing
 
     with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, _COLUMNS)

@@ -91,7 +91,7 @@ def _archive(options: Vimeo90kOptions, out: Path) -> Path | None:
 
 def _verify(archive: Path, sha256: str | None, record: Path) -> None:
     """Compare the archive with what it should be, or was the last time."""
-    from lvc.training.atomic import replacing
+    from lvc.files import replacing
 
     facts = archive.stat()
     known = json.loads(record.read_text()) if record.is_file() else {}

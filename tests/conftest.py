@@ -148,7 +148,7 @@ def tiny_pmctf_config(**changes):
 @pytest.fixture(scope="session")
 def tiny_export(tmp_path_factory) -> Path:
     """An export of the small codec."""
-    from lvc.training.export import save_export
+    from lvc.export import save_export
 
     path = tmp_path_factory.mktemp("export") / "tiny.safetensors"
     return save_export(path, tiny_codec(), tiny_config(), {"seed": 0})

@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from lvc.bitstream.container import file_header
-from lvc.coding import decode_video, encode_video
+from lvc.coding.video import decode_video, encode_video
 from lvc.errors import BitstreamError, UserError
-from lvc.training.export import load_export, save_export
+from lvc.export import load_export, save_export
 from tests.conftest import moving_clip, tiny_codec, tiny_config
 
 DECODE = """
 import sys, hashlib, torch
 torch.set_num_threads(int(sys.argv[3]))
-from lvc.coding import decode_video
-from lvc.training.export import load_export
+from lvc.coding.video import decode_video
+from lvc.export import load_export
 digest = hashlib.sha256()
 for frame in decode_video(sys.argv[1], load_export(sys.argv[2])):
     digest.update(frame.contiguous().numpy())

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from lvc.bitstream.container import file_header, open_bitstream
-from lvc.coding import cut_video, decode_video, encode_video
+from lvc.coding.rate_control import RateControl
+from lvc.coding.video import cut_video, decode_video, encode_video
 from lvc.errors import UserError
-from lvc.rate_control import RateControl
-from lvc.training.export import load_export, save_export
+from lvc.export import load_export, save_export
 from tests.conftest import moving_clip, tiny_pmctf, tiny_pmctf_config, tiny_pwave, tiny_pwave_config
 
 

@@ -8,7 +8,7 @@ import torch
 from lvc.bitstream.container import packet_bytes
 from lvc.bitstream.packet import Packet
 from lvc.codec import Rate
-from lvc.rate_control import TOLERANCE, RateControl
+from lvc.coding.rate_control import TOLERANCE, RateControl
 from lvc.structures.low_delay import LowDelay
 from lvc.structures.mctf import MCTF
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from lvc.bitstream.container import file_header
-from lvc.coding import decode_video
+from lvc.coding.video import decode_video
 from lvc.config.compose import compose
 from lvc.config.run import build_run
-from lvc.training.export import load_export, read_export
+from lvc.export import load_export, read_export
 from lvc.training.run import train
 from lvc.training.same import figures
 from tests.vectors.exports import export_of

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Cut and print a line of figures."""
-    from lvc.coding import cut_video
+    from lvc.coding.video import cut_video
     from lvc.errors import UserError
 
     if options.target.resolve() == options.source.resolve():

@@ -28,12 +28,12 @@ def run(options: argparse.Namespace) -> None:
 
     from lvc.bitstream.container import file_header
     from lvc.cli.exports import find
-    from lvc.coding import decode_video, temporal_levels
+    from lvc.coding.video import decode_video, temporal_levels
     from lvc.datasets.frames import to_bytes
     from lvc.datasets.video import VideoWriter
     from lvc.errors import BitstreamError
+    from lvc.export import load_export
     from lvc.models.shipped import named
-    from lvc.training.export import load_export
 
     header = file_header(options.source)
     path = named(options.model) if options.model else find(header.digest, options.source)

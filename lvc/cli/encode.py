@@ -71,8 +71,8 @@ def run(options: argparse.Namespace) -> None:
     from lvc.cli.exports import remember
     from lvc.datasets.video import VideoReader
     from lvc.errors import UserError
+    from lvc.export import load_export
     from lvc.models.shipped import named
-    from lvc.training.export import load_export
 
     for name, value in (
         ("--intra-period", options.intra_period),
@@ -128,7 +128,7 @@ def _encoded(
     """Encode the video to ``target`` behind a bar that says frames per second."""
     from tqdm import tqdm
 
-    from lvc.coding import encode_video
+    from lvc.coding.video import encode_video
     from lvc.datasets.frames import to_tensor
 
     info = reader.info
@@ -142,9 +142,9 @@ def _encoded(
 
 def _meet(goal: "_Goal", export: Any, reader: Any, options: argparse.Namespace, settings: dict[str, Any]) -> _Figures:
     """Encode until the file has the size that is asked for; the nearest one is kept."""
+    from lvc.coding.rate_control import RateControl
     from lvc.datasets.video import open_video
     from lvc.errors import UserError
-    from lvc.rate_control import RateControl
 
     info, count = reader.info, open_video(options.source).count()
     count = min(count, options.frames or count)

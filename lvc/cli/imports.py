@@ -69,9 +69,9 @@ def _spynet(options: argparse.Namespace) -> None:
     from lvc.config.contract import build
     from lvc.config.model import ModelConfig
     from lvc.errors import UserError
+    from lvc.export import save_export
+    from lvc.importers.released_flow import coarsest, fold_normalisation, read_spynet, swap_colours
     from lvc.models.build import build_codec
-    from lvc.models.released_flow import coarsest, fold_normalisation, read_spynet, swap_colours
-    from lvc.training.export import save_export
 
     weights = read_spynet(options.files)
     levels = 1 + max(int(name.split(".")[1]) for name in weights)
@@ -94,8 +94,8 @@ def _spynet(options: argparse.Namespace) -> None:
 
 def _b_canf(options: argparse.Namespace) -> None:
     from lvc.config.b_canf import BCANFConfig
-    from lvc.models.released import read_checkpoint
-    from lvc.models.released_b_canf import b_canf_weights
+    from lvc.importers.released import read_checkpoint
+    from lvc.importers.released_b_canf import b_canf_weights
 
     weights = b_canf_weights(read_checkpoint(options.file), options.file)
     _inter(options, BCANFConfig(name="b_canf", normalise=True, clamp_references=False), weights, len(weights))
@@ -103,7 +103,7 @@ def _b_canf(options: argparse.Namespace) -> None:
 
 def _dcvc_tcm(options: argparse.Namespace) -> None:
     from lvc.config.dcvc_tcm import DCVCTCMConfig
-    from lvc.models.released import dcvc_tcm_weights, read_checkpoint
+    from lvc.importers.released import dcvc_tcm_weights, read_checkpoint
 
     released = read_checkpoint(options.file)
     config = DCVCTCMConfig(name="dcvc_tcm", compat=options.compat)
@@ -114,10 +114,10 @@ def _wavelet(options: argparse.Namespace) -> None:
     """pWave++ and pMCTF-L, whose checkpoints hold all of them."""
     from lvc.config.contract import build
     from lvc.config.model import ModelConfig
+    from lvc.export import save_export
+    from lvc.importers.released import read_checkpoint
+    from lvc.importers.released_pmctf_l import left_out, pmctf_l_options, pmctf_l_weights, pwave_options, pwave_weights
     from lvc.models.build import build_codec
-    from lvc.models.released import read_checkpoint
-    from lvc.models.released_pmctf_l import left_out, pmctf_l_options, pmctf_l_weights, pwave_options, pwave_weights
-    from lvc.training.export import save_export
 
     renamed, asked = {"pwave": (pwave_weights, pwave_options), "pmctf_l": (pmctf_l_weights, pmctf_l_options)}[
         options.model
@@ -137,8 +137,8 @@ def _inter(options: argparse.Namespace, config: Any, weights: dict, count: int) 
     """Export a network of inter frames, over the intra codec that is given or an untrained one."""
     import dataclasses
 
+    from lvc.export import load_export, load_parts, save_export
     from lvc.models.build import build_codec
-    from lvc.training.export import load_export, load_parts, save_export
 
     if options.intra:
         config = dataclasses.replace(config, intra=load_export(options.intra).config)
@@ -155,9 +155,9 @@ def _inter(options: argparse.Namespace, config: Any, weights: dict, count: int) 
 def _intra(options: argparse.Namespace) -> None:
     from lvc.config.intra import INTRA_CODECS
     from lvc.errors import UserError
+    from lvc.export import save_export
+    from lvc.importers.released import compressai_weights, read_checkpoint
     from lvc.models.build import build_codec
-    from lvc.models.released import compressai_weights, read_checkpoint
-    from lvc.training.export import save_export
 
     released = read_checkpoint(options.file)
     contract = INTRA_CODECS[options.model]

@@ -80,7 +80,7 @@ def _spread(qualities: list[int]) -> str:
 
 
 def _export(path: Path) -> dict[str, object]:
-    from lvc.training.export import read_export
+    from lvc.export import read_export
 
     header, digest, tensors = read_export(path)
     weights = [t for n, t in tensors.items() if n.startswith("weights.")]

@@ -20,8 +20,8 @@ def run(options: argparse.Namespace) -> None:
     """Check every run of the sweep, then write its definition."""
     import yaml
 
+    from lvc.files import replacing
     from lvc.sweeps.agents import sweep_config
-    from lvc.training.atomic import replacing
 
     definition = sweep_config(options.overrides)
     with replacing(options.out) as part:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lvc.config.metrics import METRICS
+from lvc.curves.bdrate import Delta, Method, bd_psnr, bd_rate, rate_difference
 from lvc.curves.brought import caution
-from lvc.evaluation.bdrate import Delta, Method, bd_psnr, bd_rate, rate_difference
 from lvc.evaluation.records import Record
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from lvc.bitstream.container import packet_bytes
-from lvc.coding import decode_video, encode_video
+from lvc.coding.video import decode_video, encode_video
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.evaluate import ProtocolConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
@@ -18,7 +18,7 @@ from lvc.evaluation.measure import Measurement, compare_frames, with_planes
 from lvc.evaluation.motion import MiddleFrame
 from lvc.evaluation.sequences import Source
 from lvc.evaluation.timing import Stopwatch
-from lvc.training.export import Export, load_export
+from lvc.export import Export, load_export
 
 
 def measure_learned(

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from lvc.evaluation.plots import COLOURS, STYLE, save
+from lvc.curves.plots import COLOURS, STYLE, save
 from lvc.evaluation.records import Record
 
 FACTOR_MARKERS = {2: "s", 4: "*", 8: "P"}

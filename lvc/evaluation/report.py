@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lvc.config.metrics import METRICS
-from lvc.evaluation.bdrate import Delta
+from lvc.curves.bdrate import Delta
 from lvc.evaluation.curves import at_like_rates, codecs_of, mean_curve, sequences_of
 from lvc.evaluation.frames import saving
 from lvc.evaluation.records import Record

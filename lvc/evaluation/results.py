@@ -8,8 +8,9 @@ from itertools import chain
 from pathlib import Path
 
 from lvc.config.metrics import HEADLINE, METRICS
+from lvc.curves.bdrate import Delta
 from lvc.curves.brought import caution
-from lvc.evaluation.bdrate import Delta
+from lvc.curves.plots import plot_curves
 from lvc.evaluation.curves import (
     Comparison,
     Curve,
@@ -21,7 +22,6 @@ from lvc.evaluation.curves import (
     sequence_curve,
     sequences_of,
 )
-from lvc.evaluation.plots import plot_curves
 from lvc.evaluation.profiles import plot_factors, plot_profile
 from lvc.evaluation.records import Record
 

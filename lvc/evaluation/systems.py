@@ -127,7 +127,7 @@ def _search(resolution: MotionResolutionConfig) -> dict[str, Any]:
     Raises:
         ConfigError: If there is no such export.
     """
-    from lvc.training.export import read_export
+    from lvc.export import read_export
 
     settings = asdict(resolution)
     if resolution.classifier is not None:
@@ -155,7 +155,7 @@ def _files(entry: str) -> list[Path]:
 
 def _describe(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """An export's model configuration, facts about it, and what identifies it."""
-    from lvc.training.export import load_export, training_loss
+    from lvc.export import load_export, training_loss
 
     export = load_export(path)
     loss = training_loss(export.info.get("provenance") or {})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lvc.config.metrics import METRICS
-from lvc.evaluation.bdrate import Delta, bd_psnr, bd_rate, rate_difference
+from lvc.curves.bdrate import Delta, bd_psnr, bd_rate, rate_difference
 from lvc.evaluation.curves import Curve
 from lvc.sweeps.runs import RunRecord
 from lvc.training.identity import differing

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from lvc.config.metrics import METRICS
+from lvc.curves.bdrate import Delta
+from lvc.curves.plots import plot_curves
 from lvc.errors import UserError
-from lvc.evaluation.bdrate import Delta
 from lvc.evaluation.curves import Curve, mean_curve
 from lvc.evaluation.curves import compare as compare_records
-from lvc.evaluation.plots import plot_curves
 from lvc.evaluation.records import Record
 from lvc.sweeps.curves import Member, anchors, compare, curve, group
 from lvc.sweeps.measured import find_records, of_members

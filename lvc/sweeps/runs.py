@@ -8,7 +8,7 @@ from typing import Any
 
 from lvc.config.multirun import ERROR
 from lvc.errors import UserError
-from lvc.training.provenance import origin
+from lvc.provenance import origin
 from lvc.training.rows import read_rows
 
 

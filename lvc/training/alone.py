@@ -13,7 +13,7 @@ from typing import TextIO
 from pytorch_lightning.utilities import rank_zero_only
 
 from lvc.errors import UserError
-from lvc.training.atomic import check_writable
+from lvc.files import check_writable
 
 PATIENCE = 15.0
 """Seconds to wait for a run that was killed a moment ago, and whose last process has not noticed yet."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 
-from lvc.training.provenance import origin
+from lvc.provenance import origin
 
 
 def log_export(loggers: list[Logger], path: Path, facts: dict[str, Any]) -> None:

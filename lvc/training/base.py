@@ -13,7 +13,7 @@ from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_no
 from lvc.config.run import RunConfig
 from lvc.config.schedule import StageConfig
 from lvc.errors import UserError
-from lvc.training.atomic import save_tensors
+from lvc.files import save_tensors
 from lvc.training.batches import learning_rate_scale, process_batch
 from lvc.training.distributed import averaged
 from lvc.training.stages import build_optimizer, learning_rate, parameter_groups, set_modes

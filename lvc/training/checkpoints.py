@@ -9,7 +9,7 @@ import torch
 from lightning_fabric.plugins.io import TorchCheckpointIO
 
 from lvc.errors import UserError
-from lvc.training.atomic import save_tensors
+from lvc.files import save_tensors
 from lvc.training.report import boards
 
 KEPT = 2

@@ -15,7 +15,7 @@ from lvc.config.schedule import StageConfig
 from lvc.config.trainer import TrainerConfig
 from lvc.datasets.sources import check_lengths, open_source
 from lvc.errors import UserError
-from lvc.training.atomic import check_writable
+from lvc.files import check_writable
 from lvc.training.batches import process_batch
 from lvc.training.distributed import placement
 from lvc.training.stages import build_optimizer

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 
 from lvc.errors import UserError
-from lvc.training.atomic import replacing
+from lvc.files import replacing
 from lvc.training.identity import contents_of, moved
 
 

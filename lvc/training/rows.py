@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from lvc.training.atomic import replacing
+from lvc.files import replacing
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

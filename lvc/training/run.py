@@ -11,22 +11,22 @@ from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfi
 
 from lvc.config.run import RunConfig
 from lvc.datasets.loader import make_loader
+from lvc.export import load_export, load_parts, load_starting_weights, read_export, save_export
+from lvc.files import full_disk_said, replacing
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
+from lvc.provenance import provenance
 from lvc.training import checkpoints, console, precision, resume
 from lvc.training.alone import alone
 from lvc.training.artifacts import log_export
-from lvc.training.atomic import full_disk_said, replacing
 from lvc.training.base import StageBase
 from lvc.training.batches import StageBatches, process_batch, stage_batches
 from lvc.training.distributed import note_rank, placement, together
-from lvc.training.export import load_export, load_parts, load_starting_weights, read_export, save_export
 from lvc.training.histograms import Histograms
 from lvc.training.interrupt import Interrupt
 from lvc.training.loggers import build_loggers, close
 from lvc.training.losses import RateDistortionLoss
 from lvc.training.plan import check_plan, open_sources
-from lvc.training.provenance import provenance
 from lvc.training.report import Progress, log_metrics
 from lvc.training.stages import enter, freeze, learnable, motion_only
 from lvc.training.tables import log_tables

@@ -18,8 +18,8 @@ from torch import Tensor
 from lvc.codec import VideoCodec
 from lvc.config.parts import shipped_flow
 from lvc.errors import UserError
+from lvc.export import export_tensors, load_export, read_export, write_export
 from lvc.models.shipped import FOLDER, shipped
-from lvc.training.export import export_tensors, load_export, read_export, write_export
 
 
 def ship(path: Path, earlier: Sequence[Path] = (), out: Path | None = None) -> Path:

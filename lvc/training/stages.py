@@ -13,7 +13,7 @@ from lvc.config.schedule import ActionConfig, StageConfig
 from lvc.config.spec import ModelSpec
 from lvc.config.trainer import OPTIMIZERS, OptimizerConfig
 from lvc.errors import UserError
-from lvc.training.export import load_parts
+from lvc.export import load_parts
 
 
 def learnable(codec: VideoCodec) -> frozenset[str]:

@@ -193,7 +193,7 @@ class Validator(pl.Callback):
     def _against_anchor(self, metrics: dict[str, float]) -> dict[str, float]:
         if not self.anchor.bpp:
             return {}
-        from lvc.evaluation.bdrate import rate_difference
+        from lvc.curves.bdrate import rate_difference
 
         difference = rate_difference(metrics["val/bpp"], metrics["val/psnr"], self.anchor.bpp, self.anchor.psnr)
         # outside the anchor's range there is nothing to say

@@ -31,10 +31,10 @@ def scenes(tmp_path_factory):
 @pytest.fixture(scope="session")
 def coded(tmp_path_factory, scenes, tiny_export):
     """``scene.mkv`` as the library encodes it: the bitstream, and the encoder's reconstruction."""
-    from lvc.coding import encode_video
+    from lvc.coding.video import encode_video
     from lvc.datasets.frames import to_tensor
     from lvc.datasets.video import VideoReader
-    from lvc.training.export import load_export
+    from lvc.export import load_export
 
     path = tmp_path_factory.mktemp("coded") / "scene.lvc"
     frames = map(to_tensor, VideoReader(scenes / "scene.mkv"))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lvc.datasets.video import VideoReader
-from lvc.training.export import save_export
+from lvc.export import save_export
 from tests.commands import assert_refused, lvc
 from tests.conftest import tiny_pmctf, tiny_pmctf_config
 

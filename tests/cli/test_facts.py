@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lvc.__main__ import COMMANDS, main
-from lvc.training.export import load_export
+from lvc.export import load_export
 
 from .conftest import FRAMES, HEIGHT, WIDTH
 

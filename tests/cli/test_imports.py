@@ -10,9 +10,9 @@ from lvc.codec import Rate
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
 from lvc.entropy.streams import Estimate
+from lvc.export import load_export, save_export
+from lvc.importers.released import dcvc_tcm_weights
 from lvc.models.build import build_codec
-from lvc.models.released import dcvc_tcm_weights
-from lvc.training.export import load_export, save_export
 from tests.commands import assert_refused, lvc
 from tests.conftest import moving_clip
 from tests.models.test_dcvc_tcm import released_weights

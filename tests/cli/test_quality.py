@@ -7,8 +7,8 @@ import pytest
 
 from lvc.__main__ import main
 from lvc.bitstream.container import file_header
+from lvc.export import load_export, save_export
 from lvc.models import shipped
-from lvc.training.export import load_export, save_export
 from tests.commands import assert_refused, lvc
 from tests.conftest import tiny_pwave, tiny_pwave_config
 

@@ -22,8 +22,8 @@ def tiny_exports(tmp_path_factory):
     """Two exports of one untrained system, at two rate points."""
     from lvc.config.contract import build
     from lvc.config.model import ModelConfig
+    from lvc.export import save_export
     from lvc.models.build import build_codec
-    from lvc.training.export import save_export
 
     sizes = {"channels": 8, "latent_channels": 6, "motion_channels": 8, "hyper_channels": 8, "propagated_channels": 8}
     intra = {"name": "intra_cheng2020", "size": "tiny", "channels": 8}

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from lvc.evaluation.bdrate import bd_psnr, bd_rate, rate_difference
+from lvc.curves.bdrate import bd_psnr, bd_rate, rate_difference
 
 RATE, QUALITY = [0.1, 0.2, 0.4, 0.8], [30.0, 33.0, 35.5, 37.5]
 METHODS = ("akima", "cubic", "pchip")
@@ -82,7 +82,7 @@ def test_an_anchor_without_points_has_no_difference():
 
 def test_training_can_import_it_without_hydra_or_lightning():
     code = (
-        "import sys, lvc.evaluation.bdrate as b;"
+        "import sys, lvc.curves.bdrate as b;"
         "b.rate_difference(.3, 35, [.1, .4], [30, 36]);"
         "assert not {'hydra', 'pytorch_lightning', 'torch'} & set(sys.modules)"
     )

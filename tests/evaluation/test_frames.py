@@ -17,7 +17,7 @@ from lvc.evaluation.records import load_records
 from lvc.evaluation.run import evaluate
 from lvc.evaluation.sequences import Sequence, check
 from lvc.evaluation.traditional import measure_traditional
-from lvc.training.export import save_export
+from lvc.export import save_export
 from tests.conftest import moving_clip
 from tests.models import codec_b_canf
 

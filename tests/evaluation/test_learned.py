@@ -3,7 +3,7 @@ import pytest
 from lvc.evaluation import learned
 from lvc.evaluation.sequences import check
 from lvc.evaluation.systems import find_systems
-from lvc.training.export import save_export
+from lvc.export import save_export
 from tests.conftest import tiny_pmctf, tiny_pmctf_config
 
 from .material import moving_scene, protocol, sequence

@@ -6,7 +6,7 @@ import pytest
 
 from lvc.config.contract import ConfigError
 from lvc.evaluation.run import evaluate
-from lvc.training.export import read_export
+from lvc.export import read_export
 from tests.wandb_files import history, read_table, records_of
 
 from .material import moving_scene, write_video

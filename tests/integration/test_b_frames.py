@@ -7,7 +7,7 @@ import pytest
 
 from lvc.bitstream.container import open_bitstream, write_end, write_header, write_packet
 from lvc.datasets.video import VideoReader
-from lvc.training.export import save_export
+from lvc.export import save_export
 from tests.commands import assert_refused, lvc
 from tests.models import codec_b_canf
 

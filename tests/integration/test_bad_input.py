@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from lvc.bitstream.container import open_bitstream
-from lvc.coding import encode_video
+from lvc.coding.video import encode_video
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
 from lvc.datasets.frames import to_bytes
 from lvc.datasets.video import VideoReader
+from lvc.export import load_export, save_export
 from lvc.models.build import build_codec
-from lvc.training.export import load_export, save_export
 from tests.commands import assert_refused, evaluate, lvc, train
 from tests.conftest import moving_clip, tiny_codec, tiny_config
 

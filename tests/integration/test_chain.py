@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lvc.datasets.video import VideoReader
-from lvc.training.export import load_export
+from lvc.export import load_export
 from tests.commands import ROOT, evaluate, lvc, train
 
 from .conftest import QUICK, SMALL

@@ -6,10 +6,10 @@ from fractions import Fraction
 import pytest
 import torch
 
-from lvc.coding import decode_video, encode_video
+from lvc.coding.video import decode_video, encode_video
 from lvc.datasets.frames import to_bytes, to_tensor
 from lvc.datasets.video import VideoReader, VideoWriter
-from lvc.training.export import load_export
+from lvc.export import load_export
 from tests.conftest import moving_clip
 
 SHORT, LONG = 4, 16

@@ -5,16 +5,16 @@ import torch
 
 from lvc.cli.summary import multiply_accumulates, parameters
 from lvc.codec import FrameJob, Rate
-from lvc.coding import decode_video, encode_video
+from lvc.coding.video import decode_video, encode_video
 from lvc.config.b_canf import AnfConfig, BCANFConfig
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import Estimate, Read, Write
 from lvc.errors import BitstreamError, UserError
+from lvc.export import load_export, save_export
 from lvc.layers.adaptation import one_hot
 from lvc.models.anf import ConditionalAnf
 from lvc.models.build import build_codec
 from lvc.structures.hierarchical_b import HierarchicalB
-from lvc.training.export import load_export, save_export
 from tests.conftest import moving_clip
 from tests.models.codec_b_canf import tiny_codec, tiny_config
 

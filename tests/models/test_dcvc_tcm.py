@@ -9,8 +9,8 @@ from lvc.codec import FrameJob, Rate, Unrolling
 from lvc.config.contract import ConfigError
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.entropy.streams import Estimate
+from lvc.importers.released import dcvc_tcm_weights
 from lvc.models.build import build_codec
-from lvc.models.released import dcvc_tcm_weights
 from tests.conftest import moving_clip, tiny_codec, tiny_config
 from tests.models.reference_tcm import Released
 

@@ -21,11 +21,11 @@ import torch
 
 from lvc.__main__ import main
 from lvc.codec import Rate
-from lvc.coding import decode_video, encode_video
+from lvc.coding.video import decode_video, encode_video
 from lvc.config.compose import compose
 from lvc.config.run import build_run
 from lvc.entropy.streams import Estimate
-from lvc.training.export import load_export
+from lvc.export import load_export
 from lvc.training.run import train
 
 torch.set_num_threads(1)

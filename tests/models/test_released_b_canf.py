@@ -8,9 +8,9 @@ from lvc.config.b_canf import BCANFConfig
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
 from lvc.entropy.streams import Estimate
+from lvc.export import load_export, save_export
+from lvc.importers.released_b_canf import b_canf_weights
 from lvc.models.build import build_codec
-from lvc.models.released_b_canf import b_canf_weights
-from lvc.training.export import load_export, save_export
 from tests.commands import assert_refused, lvc
 from tests.conftest import moving_clip
 from tests.models.reference_b_canf import ReleasedB

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lvc.errors import UserError
-from lvc.models.released_flow import LAYERS, MEAN, STD, fold_normalisation, read_spynet, swap_colours
+from lvc.importers.released_flow import LAYERS, MEAN, STD, fold_normalisation, read_spynet, swap_colours
 from lvc.motion.spynet import SpyNet
 from tests.commands import assert_refused, lvc
 
@@ -195,7 +195,7 @@ def test_what_is_wrong_is_named(network, tmp_path, how, message):
 
 
 def test_the_command_imports_and_a_codec_starts_from_it(network, tmp_path):
-    from lvc.training.export import load_export
+    from lvc.export import load_export
 
     as_npy(SpyNet(6, WIDTHS), tmp_path / "npy")
     done = lvc(

@@ -14,9 +14,9 @@ from lvc.config.pmctf_l import PMCTFLConfig
 from lvc.config.pwave import LiftingConfig
 from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
+from lvc.export import load_export
+from lvc.importers.released_pmctf_l import pmctf_l_options, pmctf_l_weights, pwave_weights
 from lvc.models.build import build_codec
-from lvc.models.released_pmctf_l import pmctf_l_options, pmctf_l_weights, pwave_weights
-from lvc.training.export import load_export
 from tests.commands import assert_refused, lvc
 from tests.conftest import moving_clip, tiny_pmctf_config
 from tests.models.reference_pmctf_l import ReleasedMCTF

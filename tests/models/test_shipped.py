@@ -6,9 +6,9 @@ import torch
 from lvc.config.contract import ConfigError, build
 from lvc.config.model import ModelConfig
 from lvc.errors import UserError
+from lvc.export import load_starting_weights, read_export, save_export
 from lvc.models import shipped
 from lvc.models.build import build_codec
-from lvc.training.export import load_starting_weights, read_export, save_export
 
 from .light_codecs import INTRA, LIGHT, started
 

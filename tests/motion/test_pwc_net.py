@@ -9,8 +9,8 @@ from lvc.codec import FrameJob, Rate
 from lvc.config.contract import ConfigError
 from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
+from lvc.export import load_parts
 from lvc.motion.pwc_net import PWCNet
-from lvc.training.export import load_parts
 from lvc.training.run import train
 from tests.conftest import moving_clip, tiny_codec, tiny_config
 from tests.models import codec_b_canf, test_maskcrt_b

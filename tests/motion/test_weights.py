@@ -13,11 +13,11 @@ from lvc.config.parts import FLOW_WEIGHTS, SpyNetConfig, shipped_flow, shipped_w
 from lvc.datasets.flow_pairs import EFFECTS, item
 from lvc.datasets.folder import FolderClips
 from lvc.datasets.synthetic import SyntheticClips
+from lvc.export import load_export, read_export, save_export
 from lvc.layers.quality import psnr
 from lvc.models.spynet import FlowNetwork
 from lvc.motion.spynet import SpyNet, fit_pyramid
 from lvc.motion.warp import warp
-from lvc.training.export import load_export, read_export, save_export
 from lvc.training.flow.validation import errors_by_motion, estimate
 from lvc.training.run import train
 from lvc.training.ship import ship

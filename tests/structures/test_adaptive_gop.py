@@ -9,14 +9,14 @@ import torch
 from lvc.bitstream.container import file_header
 from lvc.bitstream.packet import Packet, join_layers, split_layers
 from lvc.codec import EncodedFrame, Rate
-from lvc.coding import cut_video, decode_video, encode_video
+from lvc.coding.video import cut_video, decode_video, encode_video
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.contract import ConfigError, build
 from lvc.config.model import ModelConfig
 from lvc.entropy.streams import Write
 from lvc.errors import BitstreamError, UserError
+from lvc.export import load_export, save_export
 from lvc.structures.adaptive_gop import AdaptiveGOP, frame_cost, of_header
-from lvc.training.export import load_export, save_export
 from tests.conftest import moving_clip, tiny_pmctf, tiny_pmctf_config
 
 LMBDA = 1000.0

@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lvc.codec import FrameJob, Rate
-from lvc.coding import decode_video, encode_video
+from lvc.coding.video import decode_video, encode_video
 from lvc.config.contract import ConfigError, build
 from lvc.config.model import ModelConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
@@ -14,10 +14,10 @@ from lvc.datasets.frames import to_tensor
 from lvc.datasets.video import VideoReader
 from lvc.entropy.streams import Estimate
 from lvc.errors import BitstreamError, UserError
+from lvc.export import load_export, save_export
 from lvc.models.build import build_codec
 from lvc.motion.resolution import MotionScale
 from lvc.structures.motion_resolution import MotionResolution, of_header
-from lvc.training.export import load_export, save_export
 from tests.conftest import moving_clip, tiny_codec, tiny_config
 from tests.models import codec_b_canf, test_maskcrt_b
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from lvc.errors import UserError
-from lvc.training.atomic import replacing
+from lvc.files import replacing
 from lvc.training.checkpoints import AtomicCheckpointIO, newest
 from lvc.training.run import Run, train
 

@@ -8,8 +8,8 @@ from safetensors.torch import save_file
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
 from lvc.errors import UserError
+from lvc.export import load_export, load_parts, save_export
 from lvc.models.build import build_codec
-from lvc.training.export import load_export, load_parts, save_export
 from tests.conftest import tiny_codec, tiny_config
 
 

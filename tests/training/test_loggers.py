@@ -7,8 +7,8 @@ import pytest
 
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
+from lvc.export import read_export, save_export
 from lvc.models.build import build_codec
-from lvc.training.export import read_export, save_export
 from lvc.training.report import of_one_size
 from lvc.training.run import train
 from tests.training.test_resume import run_until

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from lvc.export import read_export
 from lvc.training import precision
-from lvc.training.export import read_export
 from lvc.training.resume import RunState
 from lvc.training.run import train
 

@@ -7,7 +7,7 @@ import torch
 
 from lvc.config.run import build_run
 from lvc.errors import UserError
-from lvc.training.export import load_export
+from lvc.export import load_export
 from lvc.training.run import train
 
 STAGES = ("intra", "motion", "frame", "joint")

@@ -5,10 +5,10 @@ import torch
 
 from lvc.codec import Rate
 from lvc.errors import UserError
+from lvc.export import load_export, read_export, save_export
 from lvc.models import shipped as package
 from lvc.models.shipped import shipped
 from lvc.training import ship as shipping
-from lvc.training.export import load_export, read_export, save_export
 from lvc.training.ship import ship
 from tests.conftest import moving_clip
 from tests.models.light_codecs import INTRA, LIGHT, started

@@ -8,8 +8,8 @@ from lvc.config.contract import ConfigError, build
 from lvc.config.run import OptimizerConfig
 from lvc.config.schedule import ActionConfig, StageConfig
 from lvc.errors import UserError
+from lvc.export import save_export
 from lvc.models.build import build_codec
-from lvc.training.export import save_export
 from lvc.training.stages import build_optimizer, enter, freeze, learnable, learning_rate, parameter_groups
 from tests.conftest import tiny_codec
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from lvc.coding import decode_video, encode_video
+from lvc.coding.video import decode_video, encode_video
+from lvc.export import load_export, save_export
 from lvc.models.build import build_codec
-from lvc.training.export import load_export, save_export
 from lvc.training.same import figures
 from tests.conftest import moving_clip, tiny_config, tiny_pmctf_config, tiny_pwave_config
 from tests.models import codec_b_canf, test_maskcrt_b, test_mastc_vc, test_ssnvc
@@ -110,7 +110,7 @@ def digest(frame: torch.Tensor) -> str:
 
 def run(name: str, options: list[str], folder: Path) -> None:
     """Write `NAME.tar.xz`, a run that was killed in its last stage, and `NAME.json`: how it goes on, and ends."""
-    from lvc.training.export import read_export
+    from lvc.export import read_export
 
     script, own = Path("train.py").absolute(), [*options, *PLAIN, f"name={name}", f"dir=runs/{name}"]
     places = {part: folder / f"{part}_{name}" for part in ("whole", "part")}

@@ -10,10 +10,10 @@ from lvc.codec import FrameJob, Rate
 from lvc.config.contract import ConfigError
 from lvc.config.resolution_classifier import ResolutionClassifierConfig
 from lvc.entropy.streams import Estimate
+from lvc.export import load_export, training_loss
 from lvc.layers.padding import pad
 from lvc.motion.resolution import MotionScale
 from lvc.structures.motion_resolution import pictures
-from lvc.training.export import load_export, training_loss
 
 
 @dataclass(frozen=True)

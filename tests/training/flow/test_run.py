@@ -11,7 +11,7 @@ from lvc.codec import VideoCodec
 from lvc.config.contract import ConfigError
 from lvc.config.run import build_run
 from lvc.errors import UserError
-from lvc.training.export import load_export, load_parts
+from lvc.export import load_export, load_parts
 from lvc.training.run import train
 from tests.commands import processes
 from tests.conftest import tiny_codec

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from lvc.coding import decode_video, encode_video
+from lvc.coding.video import decode_video, encode_video
 from lvc.config.contract import ConfigError
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.config.resolution_classifier import ResolutionClassifierConfig
 from lvc.config.run import build_run
 from lvc.errors import UserError
 from lvc.evaluation.systems import find_systems
-from lvc.training.export import load_export, save_export
+from lvc.export import load_export, save_export
 from lvc.training.resolution.costs import Costs, FactorCosts
 from lvc.training.resolution.module import expected_excess, labels
 from lvc.training.run import train

@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from lvc.errors import UserError
-from lvc.models.released import renamed
+from lvc.importers.released import renamed
 
 _PEDESTAL = 2.0**-36
 _EPSILON = 1e-5  # which the released GDN adds to its beta

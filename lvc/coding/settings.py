@@ -3,12 +3,12 @@
 import torch
 
 from lvc.codec import Choice, CodingStructure, Rate, VideoCodec
+from lvc.coding.classifier import load_classifier
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.errors import UserError
+from lvc.export import Export, training_loss
 from lvc.layers.rate import between
-from lvc.training.export import Export, training_loss
-from lvc.training.resolution.loading import load_classifier
 
 
 def settle(

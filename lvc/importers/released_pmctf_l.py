@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lvc.errors import UserError
-from lvc.models.released import Patterns, renamed, stacked
+from lvc.importers.released import Patterns, renamed, stacked
 
 LEVELS, POST_BLOCKS = 4, 6
 """Wavelet levels, and residual blocks of the post-processing, of every released network."""

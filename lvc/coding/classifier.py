@@ -5,8 +5,8 @@ import torch
 from lvc.codec import Choice
 from lvc.config.contract import ConfigError
 from lvc.errors import UserError
+from lvc.export import load_export
 from lvc.structures.motion_resolution import MotionResolution
-from lvc.training.export import load_export
 
 
 def load_classifier(choice: Choice | None, device: torch.device) -> None:

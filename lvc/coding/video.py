@@ -11,15 +11,15 @@ from torch import Tensor
 
 from lvc.bitstream.container import Header, open_bitstream, write_end, write_header, write_packet
 from lvc.bitstream.packet import cut
-from lvc.choices import rate_of, settle
 from lvc.codec import CodingStructure, EncodedFrame
+from lvc.coding.rate_control import RateControl
+from lvc.coding.settings import rate_of, settle
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.errors import BitstreamError, UserError
-from lvc.rate_control import RateControl
+from lvc.export import Export
 from lvc.structures.dyadic import without_levels
 from lvc.structures.registry import structure_named
-from lvc.training.export import Export
 
 
 def encode_video(

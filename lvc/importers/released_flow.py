@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from lvc.errors import UserError
-from lvc.models.released import read_checkpoint
-from lvc.models.torch7 import convolutions
+from lvc.importers.released import read_checkpoint
+from lvc.importers.torch7 import convolutions
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """What the original network subtracts from and divides RGB by."""
