@@ -45,6 +45,8 @@ class LightConfig(Model):
     """Warp the last frame's feature into the context."""
     interpolation: Literal["bilinear", "bicubic"] = "bicubic"
     """How the reference is sampled between its pixels."""
+    refinements: int = Field(2, ge=0)
+    """Steps that refine the motion of each block by what it leaves unpredicted (Lucas and Kanade, 1981)."""
     flow: FlowConfig = FlowConfig(levels=5, widths=(8, 16, 8, 8), pretrained=True)
     """Motion estimation, at half the size."""
     entropy: EntropyConfig = EntropyConfig()

@@ -40,7 +40,7 @@ class Light(VideoCodec):
         self.intra, self.config = intra, config
         law = ScaleLaw("gaussian", config.entropy.likelihood_bound)
         self.register_buffer("mean", torch.full((3, 1, 1), 0.44))
-        self.flow = BlockMotionEstimator(config.flow)
+        self.flow = BlockMotionEstimator(config.flow, config.refinements)
         self.motion = BlockMotionCodec(channels, config.motion_channels, law, config.qualities)
         self.embed = embedding(channels)
         self.remember = start_at_zero(conv(channels, channels, 1))

@@ -16,6 +16,7 @@ from lvc.layers.light import PATCH, GatedBlock, unshuffle
 from lvc.layers.padding import pad
 from lvc.layers.rate import QualityFactor
 from lvc.motion.flow import flow_network
+from lvc.motion.lucas_kanade import refinement
 from lvc.motion.warp import warp
 
 
@@ -47,23 +48,29 @@ def enlarge(flow: Tensor, times: int) -> Tensor:
 
 
 class BlockMotionEstimator(nn.Module):
-    """Flow at half the size, averaged over blocks of 8x8.
+    """Flow at half the size, averaged over blocks of 8x8 and refined there.
 
     Args:
         config: The flow network's configuration.
+        refinements: Steps of :func:`lvc.motion.lucas_kanade.refinement`.
     """
 
-    def __init__(self, config: FlowConfig):
+    def __init__(self, config: FlowConfig, refinements: int = 2):
         super().__init__()
+        self.refinements = refinements
         self.network = flow_network(config)
         self.multiple = 64 if config.name == "pwc" else 1 << (config.levels - 1)
 
     def forward(self, frame: Tensor, reference: Tensor) -> Tensor:
         """``(B, 3, H, W)`` frames to ``(B, 2, H/8, W/8)`` flow in pixels of the frame."""
+        reference = reference.detach()  # motion is found in what is decoded, and does not train it
         halves = [F.avg_pool2d(picture, 2) for picture in (frame, reference)]
         height, width = halves[0].shape[-2:]
         flow = self.network(*(pad(half, self.multiple) for half in halves))[..., :height, :width]
-        return F.avg_pool2d(2 * flow, PATCH // 2)
+        flow = F.avg_pool2d(2 * flow.float(), PATCH // 2)
+        for _ in range(self.refinements):
+            flow = flow + refinement(flow, frame, reference)
+        return flow
 
 
 class BlockMotionCodec(nn.Module):
