@@ -26,5 +26,5 @@ def test_what_motion_predicts_already_is_left_alone():
 def test_flat_pictures_and_noise_move_nothing_far():
     torch.manual_seed(0)
     flat, noise = torch.full((1, 3, 64, 64), 0.5), torch.rand(1, 3, 64, 64)
-    assert refinement(torch.zeros(1, 2, 8, 8), flat + 0.1, flat).abs().max() == 0
+    assert refinement(torch.zeros(1, 2, 8, 8), flat + 0.1, flat).abs().max() < 1e-3
     assert refinement(torch.zeros(1, 2, 8, 8), noise, F.pad(noise, (9, 0, 0, 0))[..., :64]).abs().max() <= 1
