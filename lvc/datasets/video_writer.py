@@ -133,7 +133,7 @@ class _File:
         odd = height % 2 or width % 2
         codec, self.pixels, options = {
             ".mkv": ("ffv1", "bgr0", {}),
-            ".mp4": ("libx264", "yuv444p" if odd else "yuv420p", {"crf": "10", "preset": "medium"}),
+            ".mp4": ("libx264", "yuv444p" if odd else "yuv420p", {"crf": "10", "preset": "veryfast"}),
             ".y4m": ("wrapped_avframe", "yuv444p", {}),
         }[suffix]
         self.matrix = writer.matrix

@@ -25,7 +25,7 @@ SCHEDULES = {
     "pwave": ["pwave", "pwave_short"],
     "spynet": ["flow_pretrain", "flow_pretrain_cpu"],
     "pmctf_l": ["mctf_8stage", "mctf_8stage_released", "mctf_short"],
-    "light": ["light", "light_cpu"],
+    "light": ["light", "light_cpu", "light_short"],
     **{name: ["intra", "intra_short"] for name in INTRA},
     "intra_light": ["light_intra", "light_intra_cpu"],
 }
