@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lvc.codec import EncodedFrame
+from lvc.coding.settings import EncodeOptions
 from lvc.coding.video import decode_video, encode_video
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.datasets.frames import to_tensor
@@ -66,7 +67,9 @@ def coded(path: Path, frames: list[Tensor], q: float, config: AdaptiveGOPConfig)
     """
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "a.lvc"
-        sent = list(encode_video(load_export(path), frames, target, Fraction(25), q=q, adaptive=config))
+        sent = list(
+            encode_video(load_export(path), frames, target, Fraction(25), options=EncodeOptions(q=q, adaptive=config))
+        )
         shown = {s.packet.index: s.frame for s in sent}
         for index, frame in enumerate(decode_video(target, load_export(path))):
             if not torch.equal(frame, shown[index]):

@@ -12,6 +12,7 @@ import torch
 from common import arguments, interleaved, report
 
 from lvc.codec import VideoCodec
+from lvc.coding.settings import EncodeOptions
 from lvc.coding.video import decode_video, encode_video
 from lvc.datasets.frames import to_bytes, to_tensor
 from lvc.datasets.video import VideoReader, VideoWriter
@@ -78,7 +79,9 @@ def main() -> None:
         def encode() -> None:
             reader = VideoReader(options.clip)
             frames = (to_tensor(picture) for picture in islice(reader, options.frames))
-            video = encode_video(export, frames, coded, reader.info.fps, reader.info.matrix, q=options.quality)
+            video = encode_video(
+                export, frames, coded, reader.info.fps, reader.info.matrix, options=EncodeOptions(q=options.quality)
+            )
             count[0] = sum(1 for _ in video)
 
         def decode() -> None:

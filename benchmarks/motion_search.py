@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lvc.codec import Rate
+from lvc.coding.settings import EncodeOptions
 from lvc.coding.video import decode_video, encode_video
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
@@ -127,7 +128,9 @@ def coded(export: Path, video: Path, frames: int, period: int, options: dict) ->
         file = Path(folder, "a.lvc")
         resolution = MotionResolutionConfig(**options)
         started = time.process_time()
-        for encoded in encode_video(codec, source, file, reader.info.fps, intra_period=period, resolution=resolution):
+        for encoded in encode_video(
+            codec, source, file, reader.info.fps, options=EncodeOptions(intra_period=period, resolution=resolution)
+        ):
             errors[encoded.packet.index] = float((encoded.frame - source[encoded.packet.index]).square().mean())
             factors[encoded.motion_factor] += 1
         encoding, size = time.process_time() - started, file.stat().st_size

@@ -3,10 +3,8 @@
 Loading one executes no code. Its digest names it in every bitstream made with it.
 """
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from lvc.config.spec import ModelSpec
 from lvc.entropy.priors import EntropyModel
 from lvc.entropy.tables import CodingTables
 from lvc.errors import UserError
+from lvc.files import replacing
 from lvc.layers.layout import to_channels_last
 from lvc.models.build import build_codec
 from lvc.models.shipped import named, shipped
@@ -88,19 +87,15 @@ def write_export(path: Path, tensors: dict[str, Tensor], header: dict[str, Any])
         UserError: If the path cannot be written.
     """
     metadata = {"lvc": json.dumps(header, default=str), "digest": _digest(tensors, header["config"])}
-    part = path.with_name(f".{path.name}.part")
+    kept = {name: t for name, t in tensors.items() if _owner(name) not in header.get("parts", {})}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-        mode = part.stat().st_mode
-        save_file({n: t for n, t in tensors.items() if _owner(n) not in header.get("parts", {})}, part, metadata)
-        part.chmod(mode)  # safetensors 0.8 lets nobody but the owner read its files
-        os.replace(part, path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path}: cannot write the export ({error})") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
+        with replacing(path) as part:
+            part.touch()
+            mode = part.stat().st_mode
+            save_file(kept, part, metadata)
+            part.chmod(mode)  # safetensors 0.8 lets nobody but the owner read its files
+    except SafetensorError as error:
+        raise UserError(f"{path}: cannot be written ({error})") from None
     return path
 
 

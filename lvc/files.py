@@ -11,15 +11,20 @@ from lvc.errors import UserError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, make_folder: bool = True) -> Iterator[Path]:
     """Give a temporary path in the same folder, and put it in ``path``'s place once it is safely on disk.
+
+    Args:
+        path: The file.
+        make_folder: Make the folders above it, where they are missing.
 
     Raises:
         UserError: If it cannot be written; what ``path`` held before is kept.
     """
     part = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         _sync(part)
         os.replace(part, path)

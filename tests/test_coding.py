@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lvc.bitstream.container import file_header
+from lvc.coding.settings import EncodeOptions
 from lvc.coding.video import decode_video, encode_video
 from lvc.errors import BitstreamError, UserError
 from lvc.export import load_export, save_export
@@ -28,7 +29,7 @@ print(digest.hexdigest())
 
 def encode(export, path, frames=5, **options):
     clip = moving_clip(frames, 70, 100)
-    return list(encode_video(load_export(export), clip.unbind(1), path, Fraction(30), **options))
+    return list(encode_video(load_export(export), clip.unbind(1), path, Fraction(30), options=EncodeOptions(**options)))
 
 
 @pytest.mark.parametrize(("threads", "decoding_threads"), [(1, 1), (1, 2), (2, 1)])

@@ -7,6 +7,7 @@ import torch
 
 from lvc.bitstream.container import file_header, open_bitstream
 from lvc.coding.rate_control import RateControl
+from lvc.coding.settings import EncodeOptions
 from lvc.coding.video import cut_video, decode_video, encode_video
 from lvc.errors import UserError
 from lvc.export import load_export, save_export
@@ -26,7 +27,7 @@ def mctf_export(tmp_path_factory):
 
 def encode(export, path, **options):
     clip = moving_clip(2, 50, 70)
-    return list(encode_video(load_export(export), clip.unbind(1), path, Fraction(30), **options))
+    return list(encode_video(load_export(export), clip.unbind(1), path, Fraction(30), options=EncodeOptions(**options)))
 
 
 def test_a_file_says_its_quality_and_decodes_at_it(export, tmp_path):
@@ -88,7 +89,9 @@ def test_frames_of_any_size_decode_at_every_level(mctf_export, tmp_path, height,
     clip = moving_clip(3, 64, 80)[..., :height, :width]
     target = tmp_path / "a.lvc"
     options = {"intra_period": intra_period, "q": 20.0}
-    sent = list(encode_video(load_export(mctf_export), clip.unbind(1), target, Fraction(30), **options))
+    sent = list(
+        encode_video(load_export(mctf_export), clip.unbind(1), target, Fraction(30), options=EncodeOptions(**options))
+    )
     decoded = list(decode_video(target, load_export(mctf_export)))
     order = sorted(sent, key=lambda coded: coded.packet.index)
     assert all(torch.equal(s.frame, d) for s, d in zip(order, decoded, strict=True))
@@ -99,7 +102,15 @@ def test_frames_of_any_size_decode_at_every_level(mctf_export, tmp_path, height,
 @pytest.mark.parametrize("q", [-1, 20.5, float("nan")])
 def test_a_quality_that_a_group_codec_does_not_have_is_refused(mctf_export, tmp_path, q):
     with pytest.raises(UserError, match=rf"quality {q:g}: pmctf_l has qualities 0 to 20"):
-        list(encode_video(load_export(mctf_export), moving_clip(1, 64, 64).unbind(1), tmp_path / "a.lvc", 30, q=q))
+        list(
+            encode_video(
+                load_export(mctf_export),
+                moving_clip(1, 64, 64).unbind(1),
+                tmp_path / "a.lvc",
+                30,
+                options=EncodeOptions(q=q),
+            )
+        )
     assert not list(tmp_path.iterdir())
 
 

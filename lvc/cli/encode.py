@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lvc.codec import EncodedFrame
+    from lvc.coding.rate_control import RateControl
+    from lvc.coding.settings import EncodeOptions
     from lvc.config.adaptive_gop import AdaptiveGOPConfig
     from lvc.config.motion_resolution import MotionResolutionConfig
     from lvc.config.spec import ModelSpec
@@ -69,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Encode and print a line of figures."""
     from lvc.cli.exports import remember
+    from lvc.coding.settings import EncodeOptions
     from lvc.datasets.video import VideoReader
     from lvc.errors import UserError
     from lvc.export import load_export
@@ -88,9 +91,9 @@ def run(options: argparse.Namespace) -> None:
     goal = _goal(options)
     reader = VideoReader(options.source, options.matrix)
     export = load_export(model, options.device)
-    settings = {"intra_period": options.intra_period, "resolution": resolution, "adaptive": adaptive}
+    settings = EncodeOptions(options.intra_period, options.quality, resolution, adaptive)
     if goal is None:
-        video = _encoded(export, reader, options, options.target, settings | {"q": options.quality})
+        video = _encoded(export, reader, options, options.target, settings)
         figures = _Figures(export.config.spec).over(video)
     else:
         figures = _meet(goal, export, reader, options, settings)
@@ -123,7 +126,13 @@ class _Figures:
 
 
 def _encoded(
-    export: Any, reader: Any, options: argparse.Namespace, target: Path, settings: dict[str, Any], title: str = ""
+    export: Any,
+    reader: Any,
+    options: argparse.Namespace,
+    target: Path,
+    settings: "EncodeOptions",
+    control: "RateControl | None" = None,
+    title: str = "",
 ) -> "Iterator[EncodedFrame]":
     """Encode the video to ``target`` behind a bar that says frames per second."""
     from tqdm import tqdm
@@ -133,14 +142,14 @@ def _encoded(
 
     info = reader.info
     frames = (to_tensor(frame) for frame in islice(reader, options.frames))
-    video = encode_video(export, frames, target, info.fps, info.matrix, **settings)
+    video = encode_video(export, frames, target, info.fps, info.matrix, settings, control)
     known = [count for count in (info.frames, options.frames) if count is not None]
     yield from tqdm(
         video, title or "encode", min(known, default=None), unit=" frames", disable=None, dynamic_ncols=True
     )
 
 
-def _meet(goal: "_Goal", export: Any, reader: Any, options: argparse.Namespace, settings: dict[str, Any]) -> _Figures:
+def _meet(goal: "_Goal", export: Any, reader: Any, options: argparse.Namespace, settings: "EncodeOptions") -> _Figures:
     """Encode until the file has the size that is asked for; the nearest one is kept."""
     from lvc.coding.rate_control import RateControl
     from lvc.datasets.video import open_video
@@ -158,7 +167,7 @@ def _meet(goal: "_Goal", export: Any, reader: Any, options: argparse.Namespace, 
     try:
         for number in range(1, options.passes + 1):
             title = f"pass {number}, quality {control.base:.1f}"
-            video = _encoded(export, reader, options, attempt, settings | {"control": control}, title)
+            video = _encoded(export, reader, options, attempt, settings, control, title)
             figures = _Figures(export.config.spec).over(video)
             size = attempt.stat().st_size
             if abs(size - target) < nearest:

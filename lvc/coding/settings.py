@@ -1,5 +1,7 @@
 """What an encoder decides, as a user asks for it: quality, groups of frames, resolution of motion, and their lambda."""
 
+from dataclasses import dataclass
+
 import torch
 
 from lvc.codec import Choice, CodingStructure, Rate, VideoCodec
@@ -11,40 +13,38 @@ from lvc.export import Export, training_loss
 from lvc.layers.rate import between
 
 
-def settle(
-    export: Export,
-    intra_period: int | None = None,
-    q: float | None = None,
-    resolution: MotionResolutionConfig | None = None,
-    adaptive: AdaptiveGOPConfig | None = None,
-) -> tuple[CodingStructure, float | None, Rate]:
-    """What an export's codec is to encode with; ``None`` leaves a choice to the model. The export stays as it is.
+@dataclass(frozen=True)
+class EncodeOptions:
+    """What a user asks an encoder for; ``None`` leaves a choice to the model.
 
-    Args:
-        export: The codec.
+    Attributes:
         intra_period: Frames from one intra frame to the next.
         q: Quality index of a variable-rate model; ``None`` is the middle one.
         resolution: Resolution of motion.
         adaptive: Groups by content.
+    """
 
-    Returns:
-        The coding structure, the quality index, and the rate point: it and the lambda that choices are compared by, if
-        they are.
+    intra_period: int | None = None
+    q: float | None = None
+    resolution: MotionResolutionConfig | None = None
+    adaptive: AdaptiveGOPConfig | None = None
+
+
+def structure_for(export: Export, options: EncodeOptions) -> CodingStructure:
+    """The coding structure that an export's codec is to encode with.
 
     Raises:
-        UserError: For what the model does not have, or a lambda that it does not say.
+        UserError: For what the model does not have.
     """
-    codec = export.codec
-    structure = codec.structure
-    if adaptive is not None:
-        structure = structure.with_choice(adaptive, export.config)
-    if intra_period is not None:
-        structure = structure.with_intra_period(intra_period)
-    if resolution is not None:
-        structure = structure.with_choice(resolution, export.config)
-    load_classifier(structure.choice, next(codec.parameters()).device)
-    q = _quality(export, q)
-    return structure, q, rate_of(codec, q, _lmbda(export, structure.choice, q))
+    structure = export.codec.structure
+    if options.adaptive is not None:
+        structure = structure.with_choice(options.adaptive, export.config)
+    if options.intra_period is not None:
+        structure = structure.with_intra_period(options.intra_period)
+    if options.resolution is not None:
+        structure = structure.with_choice(options.resolution, export.config)
+    load_classifier(structure.choice, next(export.codec.parameters()).device)
+    return structure
 
 
 def rate_of(codec: VideoCodec, q: float | None, lmbda: float | None = None) -> Rate:
@@ -56,7 +56,7 @@ def rate_of(codec: VideoCodec, q: float | None, lmbda: float | None = None) -> R
     return Rate(**one)
 
 
-def _quality(export: Export, q: float | None) -> float | None:
+def quality_of(export: Export, q: float | None) -> float | None:
     """The quality index to code with."""
     count = export.codec.spec.qualities
     if count is None:
@@ -70,7 +70,7 @@ def _quality(export: Export, q: float | None) -> float | None:
     return float(q)
 
 
-def _lmbda(export: Export, choice: Choice | None, q: float | None) -> float | None:
+def lmbda_of(export: Export, choice: Choice | None, q: float | None) -> float | None:
     """Lambda that an encoder's choices weigh MSE with: their own, or that of the export's training at a quality."""
     if choice is None or not choice.compares_costs or choice.lmbda is not None:
         return None

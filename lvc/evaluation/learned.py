@@ -2,16 +2,15 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import Tensor
 
 from lvc.bitstream.container import packet_bytes
+from lvc.coding.settings import EncodeOptions
 from lvc.coding.video import decode_video, encode_video
-from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.evaluate import ProtocolConfig
-from lvc.config.motion_resolution import MotionResolutionConfig
 from lvc.datasets.frames import to_tensor
 from lvc.evaluation.frames import FrameFacts
 from lvc.evaluation.measure import Measurement, compare_frames, with_planes
@@ -27,9 +26,7 @@ def measure_learned(
     protocol: ProtocolConfig,
     target: Path,
     device: str = "cpu",
-    q: float | None = None,
-    resolution: MotionResolutionConfig | None = None,
-    adaptive: AdaptiveGOPConfig | None = None,
+    options: EncodeOptions | None = None,
 ) -> Measurement:
     """Encode a source to ``target``, decode it with a codec loaded anew, and measure what comes out.
 
@@ -41,12 +38,9 @@ def measure_learned(
         protocol: Intra period and metrics.
         target: The bitstream's path.
         device: Where the networks run.
-        q: Quality index of a variable-rate export.
-        resolution: Resolution of motion; ``None`` takes the export's.
-        adaptive: Groups by content; ``None`` takes the export's.
+        options: What the encoder is asked for beside the protocol's intra period.
     """
-    choices = (q, resolution, adaptive)
-    coded = _encode(load_export(path, device), source, protocol, target, choices)
+    coded = _encode(load_export(path, device), source, protocol, target, options or EncodeOptions())
     fresh, wrong, decoding = load_export(path, device), [], Stopwatch()
 
     def checked() -> Iterator[Tensor]:
@@ -86,13 +80,14 @@ def _encode(
     source: Source,
     protocol: ProtocolConfig,
     target: Path,
-    choices: tuple[float | None, MotionResolutionConfig | None, AdaptiveGOPConfig | None],
+    options: EncodeOptions,
 ) -> _Coded:
     """Write the file, and keep what it tells."""
     reading, encoding = Stopwatch(), Stopwatch()
     frames = reading.over(to_tensor(frame) for frame in source.frames())
     sequence = source.sequence
-    video = encode_video(export, frames, target, sequence.fps, sequence.matrix, protocol.period(source.count), *choices)
+    options = replace(options, intra_period=protocol.period(source.count))
+    video = encode_video(export, frames, target, sequence.fps, sequence.matrix, options)
     coded = _Coded(MiddleFrame(source.count))
     for frame in encoding.over(video):
         packet = frame.packet

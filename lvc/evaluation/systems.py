@@ -100,6 +100,7 @@ def _qualities(facts: dict[str, Any], config: EvaluateConfig) -> tuple[float | N
 def _export(
     codec: str, point: str, path: Path, facts: dict, settings: dict, q: float | None, config: EvaluateConfig
 ) -> System:
+    from lvc.coding.settings import EncodeOptions
     from lvc.evaluation.learned import measure_learned
 
     resolution = None if config.motion_resolution.search == "none" else config.motion_resolution
@@ -108,6 +109,7 @@ def _export(
     adaptive = config.structure if config.structure.adaptive else None
     if adaptive is not None:
         settings = {**settings, "structure": asdict(adaptive)}
+    options = EncodeOptions(q=q, resolution=resolution, adaptive=adaptive)
     return System(
         codec=codec,
         point=point,
@@ -115,9 +117,7 @@ def _export(
         settings=settings if q is None else {**settings, "q": q},
         facts={"export": facts, "device": config.device},
         suffix=".lvc",
-        measure=lambda source, target: measure_learned(
-            path, source, config.protocol, target, config.device, q, resolution, adaptive
-        ),
+        measure=lambda source, target: measure_learned(path, source, config.protocol, target, config.device, options),
     )
 
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 import torch
 
+from lvc.coding.settings import EncodeOptions
 from lvc.coding.video import decode_video, encode_video
 from lvc.datasets.frames import to_bytes, to_tensor
 from lvc.datasets.video import VideoReader, VideoWriter
@@ -47,7 +48,10 @@ def test_coding_holds_one_frame_and_one_state(tmp_path, tiny_export, intra_perio
     source = (picture(i, height, width) for i in range(LONG))
     path = tmp_path / "a.lvc"
     # frames of one kind are compared, so that the state is of one size
-    assert growth(encode_video(export, source, path, Fraction(25), intra_period=intra_period)) < one_frame
+    assert (
+        growth(encode_video(export, source, path, Fraction(25), options=EncodeOptions(intra_period=intra_period)))
+        < one_frame
+    )
     assert growth(decode_video(path, export)) < one_frame
 
 

@@ -5,6 +5,7 @@ import torch
 
 from lvc.cli.summary import multiply_accumulates, parameters
 from lvc.codec import FrameJob, Rate
+from lvc.coding.settings import EncodeOptions
 from lvc.coding.video import decode_video, encode_video
 from lvc.config.b_canf import AnfConfig, BCANFConfig
 from lvc.entropy.priors import ScaleLaw
@@ -63,7 +64,11 @@ def test_decoded_frames_equal_the_encoders_reconstruction(gop, frames, size):
 def test_a_file_is_decoded_by_a_codec_loaded_anew(tmp_path):
     path = save_export(tmp_path / "codec.safetensors", tiny_codec(), tiny_config(), {})
     clip = moving_clip(6, 64, 70)
-    sent = list(encode_video(load_export(path), clip.unbind(1), tmp_path / "a.lvc", Fraction(30), intra_period=8))
+    sent = list(
+        encode_video(
+            load_export(path), clip.unbind(1), tmp_path / "a.lvc", Fraction(30), options=EncodeOptions(intra_period=8)
+        )
+    )
     assert [e.packet.kind for e in sent] == ["I", "P", "B", "b", "b", "P"]
     decoded = list(decode_video(tmp_path / "a.lvc", load_export(path)))
     assert all(torch.equal(decoded[e.packet.index], e.frame) for e in sent)

@@ -9,6 +9,7 @@ import torch
 from lvc.bitstream.container import file_header
 from lvc.bitstream.packet import Packet, join_layers, split_layers
 from lvc.codec import EncodedFrame, Rate
+from lvc.coding.settings import EncodeOptions
 from lvc.coding.video import cut_video, decode_video, encode_video
 from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.contract import ConfigError, build
@@ -212,7 +213,15 @@ def test_lambda_is_that_of_the_quality_and_a_lambda_given_takes_its_place(export
     for options, q in (({}, 0), ({}, 20), ({"lmbda": 7}, 20)):
         adaptive = AdaptiveGOPConfig(adaptive=True, gops=(8, 4), **options)
         with pytest.raises(UserError, match="no frame to encode"):
-            list(encode_video(load_export(export), clip(1), tmp_path / "a.lvc", Fraction(30), q=q, adaptive=adaptive))
+            list(
+                encode_video(
+                    load_export(export),
+                    clip(1),
+                    tmp_path / "a.lvc",
+                    Fraction(30),
+                    options=EncodeOptions(q=q, adaptive=adaptive),
+                )
+            )
     assert [rate.lmbda and round(float(rate.lmbda), 2) for _, rate in seen] == [195.07, 5267.03, None]
     assert [chosen.lmbda for chosen, _ in seen] == [None, None, 7]
 
@@ -237,17 +246,21 @@ def test_candidates_that_do_not_fit_the_blocks_are_refused(export, tmp_path):
         build(ModelConfig, {"name": "pmctf_l", "structure": {"gop": 4, "adaptive": True, "gops": [16, 8]}}, "model")
     adaptive, target = AdaptiveGOPConfig(adaptive=True), tmp_path / "a.lvc"
     with pytest.raises(UserError, match=r"^structure\.gops: none of \[16, 8, 4\] fits into blocks of 2 frames"):
-        list(encode_video(load_export(export), [], target, Fraction(30), intra_period=2, adaptive=adaptive))
+        list(
+            encode_video(
+                load_export(export), [], target, Fraction(30), options=EncodeOptions(intra_period=2, adaptive=adaptive)
+            )
+        )
 
 
 def test_what_cannot_be_is_said_before_a_file_is_begun(export, tiny_export, tmp_path):
     adaptive, target = AdaptiveGOPConfig(adaptive=True), tmp_path / "a.lvc"
     with pytest.raises(UserError, match=r"^structure\.adaptive: dcvc_tcm has no groups that could be split"):
-        list(encode_video(load_export(tiny_export), [], target, Fraction(30), adaptive=adaptive))
+        list(encode_video(load_export(tiny_export), [], target, Fraction(30), options=EncodeOptions(adaptive=adaptive)))
     bare = load_export(export)
     bare.info["provenance"] = {}
     with pytest.raises(UserError, match=r"does not say its lambda; give structure\.lmbda"):
-        list(encode_video(bare, [], target, Fraction(30), adaptive=adaptive))
+        list(encode_video(bare, [], target, Fraction(30), options=EncodeOptions(adaptive=adaptive)))
     assert not list(tmp_path.iterdir())
 
 

@@ -5,6 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from lvc.codec import FrameJob, Rate
+from lvc.coding.settings import EncodeOptions
 from lvc.coding.video import decode_video, encode_video
 from lvc.config.contract import ConfigError, build
 from lvc.config.model import ModelConfig
@@ -237,7 +238,9 @@ def test_a_file_says_how_and_a_codec_loaded_anew_decodes_it(tmp_path):
     path = save_export(tmp_path / "codec.safetensors", tiny_codec(), tiny_config(), provenance)
     clip, target = moving_clip(3, 64, 70), tmp_path / "a.lvc"
     config = MotionResolutionConfig(search="exhaustive", factors=(1, 2))
-    sent = list(encode_video(load_export(path), clip.unbind(1), target, Fraction(30), resolution=config))
+    sent = list(
+        encode_video(load_export(path), clip.unbind(1), target, Fraction(30), options=EncodeOptions(resolution=config))
+    )
     decoded = list(decode_video(target, load_export(path)))
     assert all(torch.equal(decoded[e.packet.index], e.frame) for e in sent)
     assert {e.motion_factor for e in sent} <= {None, 1, 2} and sent[1].motion_factor
@@ -256,7 +259,11 @@ def test_what_cannot_be_is_said_before_a_file_is_begun(tmp_path, provenance, opt
     path = save_export(tmp_path / "codec.safetensors", tiny_codec(), tiny_config(), provenance)
     config = MotionResolutionConfig(search="exhaustive", **options)
     with pytest.raises(UserError, match=said):
-        list(encode_video(load_export(path), [], tmp_path / "a.lvc", Fraction(30), resolution=config))
+        list(
+            encode_video(
+                load_export(path), [], tmp_path / "a.lvc", Fraction(30), options=EncodeOptions(resolution=config)
+            )
+        )
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lvc.coding.settings import EncodeOptions
 from lvc.coding.video import decode_video, encode_video
 from lvc.config.contract import ConfigError
 from lvc.config.motion_resolution import MotionResolutionConfig
@@ -133,7 +134,9 @@ def test_an_encoder_takes_what_it_says_and_a_decoder_does_not_need_it(trained, c
 
     def encoded(**changes):
         export = load_export(codec)
-        sent = encode_video(export, clip, target, Fraction(30), resolution=replace(config, **changes))
+        sent = encode_video(
+            export, clip, target, Fraction(30), options=EncodeOptions(resolution=replace(config, **changes))
+        )
         return [frame for frame in sent]
 
     export = load_export(trained[1], codec_only=False)
@@ -182,7 +185,11 @@ def test_a_classifier_that_does_not_fit_is_refused(trained, codec, tmp_path, opt
     options["classifier"] = options["classifier"].replace("CODEC", str(codec))
     config = MotionResolutionConfig(search="classifier", **options)
     with pytest.raises(UserError, match=said):
-        list(encode_video(load_export(codec), [], tmp_path / "a.lvc", Fraction(30), resolution=config))
+        list(
+            encode_video(
+                load_export(codec), [], tmp_path / "a.lvc", Fraction(30), options=EncodeOptions(resolution=config)
+            )
+        )
 
 
 def test_it_is_no_codec(trained):
