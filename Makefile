@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 help:
 	@echo "make demo        train, export, encode, decode and measure a small codec; writes a report"
 	@echo "make test        run the tests"
-	@echo "make lint        check formatting and style"
+	@echo "make lint        check formatting, style, and that rooms import only from rooms below them"
 	@echo "make format      put formatting and style right"
 	@echo "make docs        write the configuration reference and the table of ablations"
 	@echo "make benchmarks  time and weigh everything; JSON in benchmarks/results"
@@ -29,6 +29,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from lvc.config.metrics import METRICS
-from lvc.evaluation.curves import Curve
+from lvc.curves.curve import Curve
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
 """Distinguishable with any colour vision (Okabe and Ito), strong ones first."""

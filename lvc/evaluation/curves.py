@@ -6,29 +6,9 @@ import numpy as np
 
 from lvc.config.metrics import METRICS
 from lvc.curves.bdrate import Delta, Method, bd_psnr, bd_rate, rate_difference
-from lvc.curves.brought import caution
+from lvc.curves.curve import Curve
+from lvc.evaluation.brought import caution
 from lvc.evaluation.records import Record
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Rate-distortion points in order of rate.
-
-    Attributes:
-        bpp: Bits per pixel.
-        quality: On the metric's decibel scale.
-        points: Names of the rate points.
-    """
-
-    bpp: tuple[float, ...]
-    quality: tuple[float, ...]
-    points: tuple[str, ...]
-
-    @staticmethod
-    def of(points: list[tuple[float, float, str]]) -> "Curve":
-        """From (bpp, quality, name) triples in any order."""
-        bpp, quality, names = zip(*sorted(points), strict=True) if points else ((), (), ())
-        return Curve(bpp, quality, names)
 
 
 def sequence_curve(records: list[Record], codec: str, sequence: str, metric: str) -> Curve:

@@ -12,12 +12,12 @@ from lvc.coding.settings import EncodeOptions
 from lvc.coding.video import decode_video, encode_video
 from lvc.config.evaluate import ProtocolConfig
 from lvc.datasets.frames import to_tensor
+from lvc.datasets.sequences import Source
 from lvc.evaluation.frames import FrameFacts
 from lvc.evaluation.measure import Measurement, compare_frames, with_planes
 from lvc.evaluation.motion import MiddleFrame
-from lvc.evaluation.sequences import Source
-from lvc.evaluation.timing import Stopwatch
 from lvc.export import Export, load_export
+from lvc.timing import Stopwatch
 
 
 def measure_learned(

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from lvc.datasets.frames import to_bytes
 from lvc.datasets.planes import Planes, planes_from, planes_of
+from lvc.datasets.sequences import Source
 from lvc.errors import UserError
 from lvc.evaluation.frames import FrameFacts
 from lvc.evaluation.metrics import QualityMeter
 from lvc.evaluation.motion import MotionPicture
 from lvc.evaluation.perceptual import PERCEPTUAL, PerceptualMeter
-from lvc.evaluation.sequences import Source
 
 CROP_SIDE = 128
 """Side of the part of a frame that the report shows, in pixels."""

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from lvc.codec import EncodedFrame
 from lvc.datasets.frames import to_bytes, to_tensor
+from lvc.datasets.sequences import Source
 from lvc.evaluation.metrics import psnr
-from lvc.evaluation.sequences import Source
 from lvc.motion.warp import warp
 
 WIDEST = 320

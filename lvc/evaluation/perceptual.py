@@ -11,8 +11,8 @@ from torch import Tensor
 
 from lvc.datasets.frames import to_tensor
 from lvc.datasets.planes import PlaneFormat, Planes, planes_from, raw_bytes
+from lvc.datasets.sequences import Source
 from lvc.evaluation.metrics import PSNR_LIMIT, QualityMeter, weighted
-from lvc.evaluation.sequences import Source
 
 PERCEPTUAL = ("vmaf", "xpsnr")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lvc.config.metrics import HEADLINE, METRICS
 from lvc.curves.bdrate import Delta
-from lvc.curves.brought import caution
 from lvc.curves.plots import plot_curves
+from lvc.evaluation.brought import caution
 from lvc.evaluation.curves import (
     Comparison,
     Curve,
@@ -95,9 +95,7 @@ class Results:
 
 
 def write_results(records: list[Record], anchor: str, methods: tuple[str, ...], output: Path) -> Results:
-    """Write plots, `bdrate.csv`, `summary.json` and `report.html` into ``output``."""
-    from lvc.evaluation.report import write_report
-
+    """Write plots, `bdrate.csv` and `summary.json` into ``output``; the report is another step."""
     metrics = [m for m in METRICS if any(r.value(m) is not None for r in records)]
     others = [codec for codec in codecs_of(records) if codec != anchor]
     comparisons = [compare(records, c, anchor, m, method) for m in metrics for c in others for method in methods]
@@ -106,7 +104,6 @@ def write_results(records: list[Record], anchor: str, methods: tuple[str, ...], 
     _write_bdrates(results, output / "bdrate.csv")
     summary = {"anchor": anchor, "comparisons": [asdict(c) for c in comparisons]}
     (output / "summary.json").write_text(json.dumps(summary, indent=1))
-    write_report(results)
     return results
 
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from time import perf_counter
 
 from lvc.config.evaluate import EvaluateConfig
-from lvc.curves.brought import of_sequences, read_curves
+from lvc.datasets.sequences import Source, check, open_sequences
 from lvc.errors import UserError
+from lvc.evaluation.brought import of_sequences, read_curves
 from lvc.evaluation.environment import environment
 from lvc.evaluation.frames import as_columns, write_frames_csv
 from lvc.evaluation.measure import Measurement
 from lvc.evaluation.metrics import bits_per_pixel
 from lvc.evaluation.records import Key, Record, RecordStore, check_comparable, each_once, load_records, write_csv
+from lvc.evaluation.report import write_report
 from lvc.evaluation.results import Results, write_results
-from lvc.evaluation.sequences import Source, check, open_sequences
 from lvc.evaluation.systems import System, find_systems
 
 
@@ -139,7 +140,9 @@ def _write(config: EvaluateConfig, records: list[Record], output: Path) -> Resul
         (output / "config.json").write_text(json.dumps(asdict(config), indent=1))
         write_csv(records, output / "results.csv")
         write_frames_csv(records, output / "frames.csv")
-        return write_results(records, config.bdrate.anchor, config.bdrate.methods, output)
+        results = write_results(records, config.bdrate.anchor, config.bdrate.methods, output)
+        write_report(results)
+        return results
     except OSError as error:
         raise UserError(f"output: cannot write to {output}: {error.strerror}") from None
 

@@ -9,9 +9,9 @@ from typing import Any
 from lvc.config.contract import ConfigError
 from lvc.config.evaluate import EvaluateConfig, TraditionalConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
+from lvc.datasets.sequences import Source
 from lvc.errors import UserError
 from lvc.evaluation.measure import Measurement
-from lvc.evaluation.sequences import Source
 
 
 @dataclass(frozen=True)

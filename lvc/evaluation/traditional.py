@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from lvc.config.evaluate import ProtocolConfig, TraditionalConfig
+from lvc.datasets.sequences import Source
 from lvc.evaluation.frames import FrameFacts
 from lvc.evaluation.measure import Measurement, compare_frames
-from lvc.evaluation.sequences import Source
-from lvc.evaluation.timing import Stopwatch
 from lvc.rivals.pictures import SCALER, Pictures
+from lvc.timing import Stopwatch
 
 LONG = 9984
 """What stands for "never again" where an encoder wants a number of frames; whole groups of 2 to 64 fit in it."""

@@ -29,8 +29,8 @@ from lvc.config.pmctf_l import PMCTFLConfig
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
 from lvc.layers.rate import QualityFactor
-from lvc.layers.temporal import TemporalLifting
 from lvc.models.planes import ColourPlanes, PlaneCoder, middle_quality
+from lvc.motion.lifting import TemporalLifting
 from lvc.motion.prior_codec import MotionMemory, PriorMotionCodec
 from lvc.motion.resolution import FULL, MotionScale
 from lvc.motion.spynet import SpyNet

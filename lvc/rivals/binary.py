@@ -10,9 +10,9 @@ from pathlib import Path
 from lvc.config.evaluate import TraditionalConfig
 from lvc.datasets.planes import PlaneFormat, Planes, raw_bytes
 from lvc.errors import UserError
-from lvc.evaluation.timing import Stopwatch
 from lvc.rivals.pictures import Pictures
 from lvc.rivals.stream import Packets, read_packets
+from lvc.timing import Stopwatch
 
 
 @cache

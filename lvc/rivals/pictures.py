@@ -21,7 +21,7 @@ from lvc.datasets.planes import (
     planes_of,
     rgb_of,
 )
-from lvc.evaluation.sequences import Source
+from lvc.datasets.sequences import Source
 
 SCALER = ("BICUBIC", "FULL_CHR_H_INT", "FULL_CHR_H_INP", "ACCURATE_RND", "BITEXACT")
 """swscale's flags between RGB and planes, in both directions: full chroma resolution inside, exact rounding."""

@@ -8,9 +8,9 @@ from av.bitstream import BitStreamFilterContext
 from lvc.config.evaluate import TraditionalConfig
 from lvc.datasets.planes import frame_of
 from lvc.errors import UserError
-from lvc.evaluation.timing import Stopwatch
 from lvc.rivals.pictures import Pictures
 from lvc.rivals.stream import Packets
+from lvc.timing import Stopwatch
 
 
 def encode(

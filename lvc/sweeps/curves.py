@@ -8,7 +8,7 @@ from typing import Any
 
 from lvc.config.metrics import METRICS
 from lvc.curves.bdrate import Delta, bd_psnr, bd_rate, rate_difference
-from lvc.evaluation.curves import Curve
+from lvc.curves.curve import Curve
 from lvc.sweeps.runs import RunRecord
 from lvc.training.identity import differing
 

@@ -5,57 +5,22 @@ Figures from training are estimates and are called so; figures of real bitstream
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lvc.config.metrics import METRICS
 from lvc.curves.bdrate import Delta
+from lvc.curves.curve import Curve
 from lvc.curves.plots import plot_curves
 from lvc.errors import UserError
-from lvc.evaluation.curves import Curve, mean_curve
 from lvc.evaluation.curves import compare as compare_records
+from lvc.evaluation.curves import mean_curve
 from lvc.evaluation.records import Record
 from lvc.sweeps.curves import Member, anchors, compare, curve, group
+from lvc.sweeps.gathered import Gathered, Section
 from lvc.sweeps.measured import find_records, of_members
+from lvc.sweeps.pages import write_pages
 from lvc.sweeps.runs import read_runs
-
-
-@dataclass(frozen=True)
-class Section:
-    """Curves that may be compared with each other.
-
-    Attributes:
-        kind: ``estimated`` or ``measured``.
-        metric: ``psnr`` or ``ms_ssim``.
-        anchor: What BD-rates are relative to.
-        curves: By name, those recorded or coded traditionally last.
-        dashed: Names of the latter.
-        rates: BD-rate and gain to the anchor by curve.
-        plot: Path of the plot without its ending.
-    """
-
-    kind: str
-    metric: str
-    anchor: str
-    curves: dict[str, Curve]
-    dashed: set[str]
-    rates: dict[str, tuple[Delta, Delta]]
-    plot: Path
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """What was found, and where it was written."""
-
-    folder: Path
-    members: list[Member]
-    sections: list[Section]
-    records: list[Record] = field(default_factory=list)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row per member."""
-        return [_row(member, self.records) for member in self.members]
 
 
 def gather(folders: Sequence[Path], out: Path, anchor: str | None = None) -> Gathered:
@@ -69,8 +34,6 @@ def gather(folders: Sequence[Path], out: Path, anchor: str | None = None) -> Gat
     Raises:
         UserError: No runs, an unknown anchor, or measurements that cannot be compared.
     """
-    from lvc.sweeps.pages import write_pages
-
     runs = read_runs(folders)
     members = group(runs)
     records = of_members(find_records(folders), members)
@@ -144,27 +107,6 @@ def _anchor(curves: dict[str, Curve], asked: str | None) -> str:
 def _styles(names: Sequence[str], curves: dict[str, Curve]) -> dict[str, int]:
     """A curve's place in colours and markers, the same in every plot."""
     return {name: place for place, name in enumerate(dict.fromkeys([*names, *curves]))}
-
-
-def _row(member: Member, records: list[Record]) -> dict[str, Any]:
-    run, figures = member.run, member.run.figures
-    own = [r for r in records if (r.codec, r.point) == (member.curve, member.point) and not r.error]
-    count = len({r.sequence for r in own})
-    return {
-        "curve": member.curve,
-        "lambda": run.lmbda,
-        "state": run.state,
-        "detail": run.detail,
-        "step": run.step,
-        "estimated_bpp": figures.get("val/bpp"),
-        "estimated_psnr": figures.get("val/psnr"),
-        "estimated_ms_ssim": figures.get("val/ms_ssim"),
-        "validation_cost": figures.get("val/loss"),
-        "measured_bpp": sum(r.bpp for r in own) / count if count else None,
-        "measured_psnr": sum(r.psnr for r in own) / count if count else None,
-        "sequences": count or None,
-        "folder": str(run.folder),
-    }
 
 
 def _write_members(rows: list[dict[str, Any]], path: Path) -> None:

@@ -7,7 +7,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from lvc.config.metrics import METRICS
 from lvc.evaluation.report import data_uri
 from lvc.evaluation.results import columns, percent
-from lvc.sweeps.gather import Gathered, Section
+from lvc.sweeps.gathered import Gathered, Section
 
 HEAD = ("curve", "lambda", "state", "bpp (estimate)", "PSNR (estimate)", "cost", "bpp (measured)", "PSNR (measured)")
 

@@ -80,8 +80,8 @@ def _picture(stages: dict[str, Any], anchor: AnchorConfig) -> Any:
     import numpy as np
     from PIL import Image
 
+    from lvc.curves.curve import Curve
     from lvc.curves.plots import plot_curves
-    from lvc.evaluation.curves import Curve
 
     points = _points(stages)
     if not points:

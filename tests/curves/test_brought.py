@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from lvc.curves.brought import caution, of_sequences, read_curves
 from lvc.errors import UserError
+from lvc.evaluation.brought import caution, of_sequences, read_curves
 from lvc.evaluation.curves import compare, sequence_curve
 
 from ..evaluation.conftest import DATA

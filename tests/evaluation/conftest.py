@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lvc.evaluation.sequences import check
+from lvc.datasets.sequences import check
 
 from .material import moving_scene, protocol, sequence
 

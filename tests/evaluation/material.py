@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from lvc.config.evaluate import ProtocolConfig, TraditionalConfig
-from lvc.evaluation.sequences import Sequence
+from lvc.datasets.sequences import Sequence
 
 
 def moving_scene(height=64, width=96, frames=6, seed=0):

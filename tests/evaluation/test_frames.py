@@ -10,12 +10,12 @@ from PIL import Image
 
 from lvc.bitstream.container import open_bitstream
 from lvc.datasets.frames import to_bytes
+from lvc.datasets.sequences import Sequence, check
 from lvc.evaluation.frames import saving
 from lvc.evaluation.learned import measure_learned
 from lvc.evaluation.profiles import factors_by_level
 from lvc.evaluation.records import load_records
 from lvc.evaluation.run import evaluate
-from lvc.evaluation.sequences import Sequence, check
 from lvc.evaluation.traditional import measure_traditional
 from lvc.export import save_export
 from tests.conftest import moving_clip

@@ -1,7 +1,7 @@
 import pytest
 
+from lvc.datasets.sequences import check
 from lvc.evaluation import learned
-from lvc.evaluation.sequences import check
 from lvc.evaluation.systems import find_systems
 from lvc.export import save_export
 from tests.conftest import tiny_pmctf, tiny_pmctf_config

@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from lvc.evaluation.report import write_report
 from lvc.evaluation.results import write_results
 
 from .test_curves import curve
@@ -13,7 +14,9 @@ def written(tmp_path):
     records = curve("codec <1>", "one", 0.7) + curve("x265", "one")
     records += curve("codec <1>", "two", 0.8, points="abc") + curve("x265", "two")
     records += curve("broken", "one", points="a", error="frames differ")
-    return write_results(records, "x265", ("akima", "cubic", "pchip"), tmp_path)
+    results = write_results(records, "x265", ("akima", "cubic", "pchip"), tmp_path)
+    write_report(results)
+    return results
 
 
 def test_plots_are_written_per_sequence_and_for_the_mean(written):

@@ -1,7 +1,7 @@
 import pytest
 
+from lvc.datasets.sequences import check
 from lvc.errors import UserError
-from lvc.evaluation.sequences import check
 
 from .material import moving_scene, protocol, sequence
 

@@ -7,10 +7,10 @@ from omegaconf import OmegaConf
 from lvc.config.contract import build
 from lvc.config.evaluate import TraditionalConfig
 from lvc.curves.bdrate import bd_rate
+from lvc.datasets.sequences import Sequence, check
 from lvc.datasets.video import VideoReader
 from lvc.errors import UserError
 from lvc.evaluation.metrics import bits_per_pixel
-from lvc.evaluation.sequences import Sequence, check
 from lvc.evaluation.traditional import describe_codec, measure_traditional
 
 from .material import encoder, moving_scene, protocol, sequence

@@ -4,7 +4,7 @@ import av
 
 from lvc.config.data import FolderConfig
 from lvc.datasets.planes import planes_of
-from lvc.evaluation.sequences import check, open_sequences
+from lvc.datasets.sequences import check, open_sequences
 
 from ..evaluation.material import moving_scene, protocol
 
