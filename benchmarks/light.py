@@ -30,7 +30,7 @@ from lvc.datasets.video import open_video
 from lvc.models.shipped import shipped
 
 ROOT = Path(__file__).parents[1]
-QUALITIES = (0, 8, 16, 24, 32, 40, 48, 56, 63)
+QUALITIES = (0, 12, 24, 36, 48, 60)
 PICTURES = {  # Pillow's options and the qualities of each format
     "JPEG": ({"format": "JPEG", "optimize": True, "progressive": True}, (5, 10, 20, 30, 50, 70, 85, 92, 96)),
     "WebP": ({"format": "WEBP", "method": 6}, (0, 5, 15, 30, 50, 70, 85, 92, 97)),

@@ -93,7 +93,8 @@ class Light(VideoCodec):
         flow = None if stream.reads else self.motion.encode_input(self.flow(frame, reference), frame, reference)
         if stream.training:
             return self.motion(flow, seen, state.get("motion"), q, stream)
-        moves = None if stream.reads else int(_helps(flow, frame, reference))
+        # where operations are counted and nothing is computed, a frame moves
+        moves = None if stream.reads else int(reference.is_meta or _helps(flow, frame, reference))
         moves, said = stream.choose(moves, 2)
         if not moves:
             return BlockMotion.none(seen), {"motion": said.expand(len(q))}
