@@ -9,8 +9,10 @@
     intra_bmshj2018_hyperprior  CompressAI's bmshj2018_hyperprior, complete
     intra_mbt2018               CompressAI's mbt2018, complete
     intra_cheng2020_anchor      CompressAI's cheng2020_anchor, complete
-    intra_cheng2020             the same without its context model. Its hyper-synthesis was trained beside one that this
-                                codec does not have: train further before coding
+    intra_cheng2020             DCVC-TCM's own intra codec, IntraNoAR, complete; or CompressAI's cheng2020_anchor
+                                without its context model, to train further before coding
+    zoo:NAME:QUALITY[:METRIC]   a checkpoint of CompressAI's zoo by name, downloaded: zoo:cheng2020-anchor:3:mse. NAME
+                                is bmshj2018-hyperprior, mbt2018 or cheng2020-anchor. Without FILE
     spynet                      the classic flow networks: a folder of .npy files, .t7 files (one per level), or one
                                 .pth. They expect normalised RGB, which is folded into their first layers (--normalised
                                 no leaves them as they are, as DVC and DCVC use them). A codec takes the finest levels
@@ -18,10 +20,12 @@
                                 run on the finest scales. Mind the licence of the files: it goes on to what is trained
                                 from them
 
-FILE is read without executing anything in it.
+FILE is read without executing anything in it. What a network was wrapped in is taken off: state_dict, net, ema,
+module., _orig_mod., model. and their like. `python -m lvc info OUT` says what became of a file.
 """
 
 import argparse
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +37,13 @@ _COMPRESSAI = {
 }
 """Intra codecs by name, and the checkpoints of CompressAI's zoo that fit."""
 
+_COMPAT = ("dcvc_tcm", "pwave", "pmctf_l")
+"""Models that have the option `compat`."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``import``."""
-    parser.add_argument("model", metavar="MODEL", choices=list(_IMPORTS), help="what FILE holds")
+    parser.add_argument("model", metavar="MODEL", help=f"what FILE holds: zoo:... or one of {', '.join(_IMPORTS)}")
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="checkpoint (.pth, .pth.tar, .npy, .t7)")
     parser.add_argument("--out", metavar="OUT", type=Path, help="export to write; without it the last FILE is that")
     parser.add_argument("--intra", metavar="EXPORT", type=Path, default=None, help="intra codec for the network")
@@ -44,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compat",
         choices=["official", "lvc"],
         default="official",
-        help="dcvc_tcm: entropy tables as released, or ours",
+        help=f"{', '.join(_COMPAT)}: rates, tables and padding as released, or ours",
     )
     parser.add_argument("--normalised", choices=["yes", "no"], default="yes", help="spynet: pictures were normalised")
     parser.add_argument("--bgr", action="store_true", help="spynet: pictures were BGR")
@@ -54,14 +61,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Import and say what became of the tensors."""
     from lvc.errors import UserError
+    from lvc.importers.zoo import CODECS, SCHEME, fetch, known_file, zoo_entry
 
+    options.entry = None
     if options.out is None:
         options.out = options.files.pop()
-    if options.out.suffix != ".safetensors" or not options.files:
+    if options.model.startswith(SCHEME):
+        options.entry = zoo_entry(options.model)
+        if options.files:
+            raise UserError(f"{options.files[0]}: {options.model} is downloaded; give OUT alone")
+        options.model = CODECS[options.entry.architecture]
+    elif options.model not in _IMPORTS:
+        raise UserError(f"MODEL: '{options.model}' is not one of {', '.join(_IMPORTS)}, zoo:NAME:QUALITY")
+    if options.out.suffix != ".safetensors" or not (options.files or options.entry):
         raise UserError(f"{options.out}: give FILE and then OUT, an export (.safetensors), or --out OUT")
     if options.model != "spynet" and len(options.files) > 1:
         raise UserError(f"{options.files[1]}: {options.model} is imported from one file")
+    if options.entry:
+        options.files = [fetch(options.entry)]
     options.file = options.files[0]
+    options.entry = options.entry or known_file(options.file)
     _IMPORTS[options.model](options)
 
 
@@ -75,6 +94,7 @@ def _spynet(options: argparse.Namespace) -> None:
 
     weights = read_spynet(options.files)
     levels = 1 + max(int(name.split(".")[1]) for name in weights)
+    held = len(weights)
     if options.levels is not None:
         if not 1 <= options.levels <= levels:
             raise UserError(f"--levels: {options.levels}, and there are {levels}")
@@ -87,67 +107,70 @@ def _spynet(options: argparse.Namespace) -> None:
     config = build(ModelConfig, {"name": "spynet", "levels": levels, "widths": widths}, str(options.file))
     network = build_codec(config)
     _fill(network, {f"flow.{name}": tensor for name, tensor in weights.items()}, options.file, outside="-")
-    facts = {"imported_from": [file.name for file in options.files], "normalised": options.normalised}
-    save_export(options.out, network, config, facts | {"bgr": options.bgr})
+    facts = {
+        "imported_from": [file.name for file in options.files],
+        "release": "SpyNet (Ranjan and Black, 2017)",
+        "as_released": {"normalised": options.normalised, "bgr": options.bgr},
+        "tensors": len(weights),
+        "left_out": {"finer levels": held - len(weights)} if held > len(weights) else {},
+    }
+    save_export(options.out, network, config, facts)
     print(f"{options.out}: {levels} levels with widths {', '.join(map(str, widths))} imported")
 
 
 def _b_canf(options: argparse.Namespace) -> None:
-    from lvc.config.b_canf import BCANFConfig
-    from lvc.importers.released import read_checkpoint
     from lvc.importers.released_b_canf import b_canf_weights
 
-    weights = b_canf_weights(read_checkpoint(options.file), options.file)
-    _inter(options, BCANFConfig(name="b_canf", normalise=True, clamp_references=False), weights, len(weights))
+    _inter(options, b_canf_weights, {"normalise": True, "clamp_references": False}, "B-CANF (NYCU-MAPL/B-CANF)")
 
 
 def _dcvc_tcm(options: argparse.Namespace) -> None:
-    from lvc.config.dcvc_tcm import DCVCTCMConfig
-    from lvc.importers.released import dcvc_tcm_weights, read_checkpoint
+    from lvc.importers.released import dcvc_tcm_weights
 
-    released = read_checkpoint(options.file)
-    config = DCVCTCMConfig(name="dcvc_tcm", compat=options.compat)
-    _inter(options, config, dcvc_tcm_weights(released, options.file), len(released))
+    _inter(options, dcvc_tcm_weights, {"compat": options.compat}, "DCVC-TCM (microsoft/DCVC)")
 
 
 def _wavelet(options: argparse.Namespace) -> None:
     """pWave++ and pMCTF-L, whose checkpoints hold all of them."""
     from lvc.config.contract import build
     from lvc.config.model import ModelConfig
-    from lvc.export import save_export
-    from lvc.importers.released import read_checkpoint
-    from lvc.importers.released_pmctf_l import left_out, pmctf_l_options, pmctf_l_weights, pwave_options, pwave_weights
+    from lvc.importers.checkpoint import read_checkpoint
+    from lvc.importers.released_pmctf_l import pmctf_l_options, pmctf_l_weights, pwave_options, pwave_weights
     from lvc.models.build import build_codec
 
-    renamed, asked = {"pwave": (pwave_weights, pwave_options), "pmctf_l": (pmctf_l_weights, pmctf_l_options)}[
-        options.model
-    ]
+    named, asked, title = {
+        "pwave": (pwave_weights, pwave_options, "pWave++"),
+        "pmctf_l": (pmctf_l_weights, pmctf_l_options, "pMCTF-L"),
+    }[options.model]
     released = read_checkpoint(options.file)
-    weights = renamed(released, options.file)
-    config = build(ModelConfig, {"name": options.model, **asked(weights)}, str(options.file))
-    codec, left = build_codec(config), left_out(released)
-    _fill(codec, weights, options.file, outside="-")
-    count = len(released) - left
-    save_export(options.out, codec, config, {"imported_from": options.file.name, "tensors": count})
-    print(f"{options.out}: {count} tensors of {options.file.name} imported")
-    print(f"  {left} left out: masks, and lift_v, a second name of lift_h")
+    imported = named(released, options.file)
+    asked = {"compat": options.compat, **asked(imported.weights)}
+    config = build(ModelConfig, {"name": options.model, **asked}, str(options.file))
+    codec = build_codec(config)
+    _fill(codec, imported.weights, options.file, outside="-")
+    _save(options, codec, config, imported, len(released), f"{title} (FAU-LMS/Learned-pMCTF)", asked)
 
 
-def _inter(options: argparse.Namespace, config: Any, weights: dict, count: int) -> None:
+def _inter(options: argparse.Namespace, named: Any, asked: dict[str, Any], release: str) -> None:
     """Export a network of inter frames, over the intra codec that is given or an untrained one."""
     import dataclasses
 
-    from lvc.export import load_export, load_parts, save_export
+    from lvc.config.contract import build
+    from lvc.config.model import ModelConfig
+    from lvc.export import load_export, load_parts
+    from lvc.importers.checkpoint import read_checkpoint
     from lvc.models.build import build_codec
 
+    released = read_checkpoint(options.file)
+    imported = named(released, options.file)
+    config = build(ModelConfig, {"name": options.model, **asked}, str(options.file))
     if options.intra:
         config = dataclasses.replace(config, intra=load_export(options.intra).config)
     codec = build_codec(config)
-    _fill(codec, weights, options.file, outside="intra.")
+    _fill(codec, imported.weights, options.file, outside="intra.")
     if options.intra:
         load_parts(codec, options.intra, ("intra",))
-    save_export(options.out, codec, config, {"imported_from": options.file.name, "tensors": count})
-    print(f"{options.out}: {count} tensors of {options.file.name} imported")
+    _save(options, codec, config, imported, len(released), release, asked)
     if not options.intra:
         print("  its intra codec is untrained: give one with --intra, or train with model.intra.weights=EXPORT")
 
@@ -155,28 +178,58 @@ def _inter(options: argparse.Namespace, config: Any, weights: dict, count: int) 
 def _intra(options: argparse.Namespace) -> None:
     from lvc.config.intra import INTRA_CODECS
     from lvc.errors import UserError
-    from lvc.export import save_export
-    from lvc.importers.released import compressai_weights, read_checkpoint
+    from lvc.importers.checkpoint import read_checkpoint
+    from lvc.importers.released import CONTEXT_MODEL, compressai_weights
     from lvc.models.build import build_codec
 
     released = read_checkpoint(options.file)
     contract = INTRA_CODECS[options.model]
-    weights = compressai_weights(released, autoregressive=options.model != "intra_cheng2020")
-    if "h_a.0.weight" not in weights:
+    if "h_a.0.weight" not in released:
         zoo = _COMPRESSAI[options.model]
         raise UserError(f"{options.file}: no {zoo} checkpoint: it has no tensor 'h_a.0.weight'")
-    channels, latent = weights["h_a.0.weight"].shape[:2]
+    imported = compressai_weights(released, options.file, autoregressive=options.model != "intra_cheng2020")
+    channels, latent = imported.weights["h_a.0.weight"].shape[:2]
     own = {"latent_channels": latent} if "latent_channels" in contract.__dataclass_fields__ else {}
     config = contract(name=options.model, channels=channels, **own)
     codec = build_codec(config)
-    _fill(codec, weights, options.file, outside="-")
-    save_export(options.out, codec, config, {"imported_from": options.file.name, "tensors": len(weights)})
-    said = f"{options.out}: {len(weights)} tensors of {options.file.name} imported"
-    if options.model != "intra_cheng2020":
-        print(said)
-        return
-    print(f"{said}, {len(released) - len(weights)} of its context model left out")
-    print("  its hyper-synthesis was trained beside an autoregressive model: train it further before coding")
+    _fill(codec, imported.weights, options.file, outside="-")
+    without = options.model == "intra_cheng2020" and not imported.left_out[CONTEXT_MODEL]
+    release = "DCVC-TCM's IntraNoAR (microsoft/DCVC)" if without else f"CompressAI's {_COMPRESSAI[options.model]}"
+    _save(options, codec, config, imported, len(released), options.entry.release if options.entry else release, own)
+    if imported.left_out[CONTEXT_MODEL]:
+        print("  its hyper-synthesis was trained beside an autoregressive model: train it further before coding")
+
+
+def _save(
+    options: argparse.Namespace, codec: Any, config: Any, imported: Any, count: int, release: str, asked: dict[str, Any]
+) -> None:
+    """Export what was imported, and say so.
+
+    Args:
+        options: The command's.
+        codec: With the weights.
+        config: Its configuration.
+        imported: See :class:`lvc.importers.released.Imported`.
+        count: Tensors of the file.
+        release: What the file is.
+        asked: Options that follow the release or its widths.
+    """
+    from lvc.export import save_export
+
+    left_out = {reason: number for reason, number in imported.left_out.items() if number}
+    used = count - sum(left_out.values())
+    facts = {
+        "imported_from": options.file.name,
+        "sha256": hashlib.sha256(options.file.read_bytes()).hexdigest(),
+        "release": release,
+        "as_released": asked,
+        "tensors": used,
+        "left_out": left_out,
+    }
+    save_export(options.out, codec, config, facts)
+    print(f"{options.out}: {used} tensors of {options.file.name} imported")
+    for reason, number in left_out.items():
+        print(f"  {number} left out: {reason}")
 
 
 def _fill(codec, weights: dict, path: Path, outside: str) -> None:

@@ -10,6 +10,9 @@ from statistics import fmean
 
 from lvc.bitstream.packet import QUALITY_STEPS
 
+IMPORTED = ("release", "imported_from", "sha256", "as_released", "tensors", "left_out")
+"""Facts of an import, which are shown apart from the rest of the provenance."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``info``."""
@@ -24,7 +27,7 @@ def run(options: argparse.Namespace) -> None:
         print(json.dumps(facts, indent=2, default=str))
     else:
         for name, value in facts.items():
-            print(f"{name:<12} {json.dumps(value) if isinstance(value, dict) else value}")
+            print(f"{name:<13} {json.dumps(value) if isinstance(value, dict) else value}")
     if "damage" in facts:
         from lvc.errors import BitstreamError
 
@@ -84,11 +87,14 @@ def _export(path: Path) -> dict[str, object]:
 
     header, digest, tensors = read_export(path)
     weights = [t for n, t in tensors.items() if n.startswith("weights.")]
+    origin = header["provenance"]
+    imported = {name.replace("_", " "): origin[name] for name in IMPORTED if name in origin}
     return {
         "model": header["config"]["name"],
         "size": header["config"]["size"],
         "digest": digest,
         "parameters": sum(t.numel() for t in weights),
+        **imported,
         "config": header["config"],
-        "provenance": header["provenance"],
+        "provenance": {name: value for name, value in origin.items() if name not in IMPORTED},
     }

@@ -1,14 +1,31 @@
 """Names of released checkpoints, mapped to ours. Facts about files; no file is shipped or fetched."""
 
 import re
-import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from lvc.errors import UserError
+
+CONTEXT_MODEL = "context model: this codec has none"
+"""Why tensors of an autoregressive checkpoint are left out of a codec that is not."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A checkpoint as we name it.
+
+    Attributes:
+        weights: Tensors under our names.
+        left_out: How many of its tensors are not among them, by the reason.
+    """
+
+    weights: dict[str, Tensor]
+    left_out: dict[str, int] = field(default_factory=dict)
+
 
 Patterns = Sequence[tuple[str, str | Callable[[re.Match], str]]]
 """What released names begin with, and what takes its place."""
@@ -45,35 +62,7 @@ _DCVC_TCM = [
 _BIT_ESTIMATORS = {"bit_estimator_z": "hyper_prior", "bit_estimator_z_mv": "motion.hyper_prior"}
 
 
-def read_checkpoint(path: Path | str) -> dict[str, Tensor]:
-    """The tensors of a foreign checkpoint, read without executing anything in it.
-
-    Raises:
-        UserError: No such file, no plain dictionary of tensors, or one that wants to execute code.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such checkpoint")
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Detected pickle protocol")
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # the unpickler raises whatever the file makes it raise
-        raise UserError(f"{path}: not a PyTorch checkpoint of plain tensors") from None
-    for key in ("state_dict", "net", "model"):
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-    tensors = (
-        {k: v for k, v in found.items() if isinstance(k, str) and isinstance(v, Tensor)}
-        if isinstance(found, dict)
-        else {}
-    )
-    if not tensors:
-        raise UserError(f"{path}: holds no dictionary of tensors")
-    return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
-
-
-def dcvc_tcm_weights(released: dict[str, Tensor], path: Path | str) -> dict[str, Tensor]:
+def dcvc_tcm_weights(released: dict[str, Tensor], path: Path | str) -> Imported:
     """A released DCVC-TCM checkpoint's tensors under our names (without the intra codec, which is a file of its own).
 
     Raises:
@@ -94,7 +83,7 @@ def dcvc_tcm_weights(released: dict[str, Tensor], path: Path | str) -> dict[str,
         if ours is None:
             raise UserError(f"{path}: '{name}' is no tensor of DCVC-TCM")
         weights[ours] = tensor
-    return weights | stacked(layers, path)
+    return Imported(weights | stacked(layers, path))
 
 
 def renamed(name: str, patterns: Patterns) -> str | None:
@@ -118,23 +107,38 @@ def stacked(layers: dict[str, dict[int, Tensor]], path: Path | str) -> dict[str,
     return {target: torch.stack([rows[i] for i in sorted(rows)]) for target, rows in layers.items()}
 
 
-def compressai_weights(released: dict[str, Tensor], autoregressive: bool) -> dict[str, Tensor]:
-    """Tensors of a checkpoint of CompressAI's model zoo, under our names.
+_COMPRESSAI_NETWORKS = ("g_a", "g_s", "h_a", "h_s", "context_prediction", "entropy_parameters")
+_COMPRESSAI_TABLES = re.compile(r"entropy_bottleneck\.(_offset|_quantized_cdf|_cdf_length)$|gaussian_conditional\.")
+
+
+def compressai_weights(released: dict[str, Tensor], path: Path | str, autoregressive: bool) -> Imported:
+    """Tensors of an intra codec of CompressAI, or of DCVC-TCM's ``IntraNoAR``, under our names.
+
+    The entropy bottleneck's names come in three generations: ``_biases.0``, ``_bias0`` and ``biases.0``.
 
     Args:
         released: The checkpoint's tensors.
+        path: Where they are from.
         autoregressive: Whether the context model comes along, or is left out.
+
+    Raises:
+        UserError: On the first name that such a codec does not have.
     """
+    from compressai.models.utils import remap_old_keys
     from compressai.zoo.pretrained import load_pretrained
 
-    networks = {"g_a", "g_s", "h_a", "h_s"} | (
-        {"context_prediction", "entropy_parameters"} if autoregressive else set()
-    )
-    weights = {}
-    for name, tensor in load_pretrained(dict(released)).items():
+    weights, tables, context = {}, 0, 0
+    for name, tensor in remap_old_keys("entropy_bottleneck", load_pretrained(dict(released))).items():
         top, _, rest = name.partition(".")
-        if top in networks:
+        if _COMPRESSAI_TABLES.match(name):
+            tables += 1
+        elif top in _COMPRESSAI_NETWORKS[4:] and not autoregressive:
+            context += 1
+        elif top in _COMPRESSAI_NETWORKS:
             weights[name] = tensor
-        elif top == "entropy_bottleneck" and rest not in {"_offset", "_quantized_cdf", "_cdf_length"}:
+        elif top == "entropy_bottleneck":
             weights[f"hyper_prior.bottleneck.{rest}"] = tensor
-    return weights
+        else:
+            raise UserError(f"{path}: '{name}' is no tensor of an intra codec of CompressAI")
+    left_out = {"coding tables: they are made anew, from the same densities": tables, CONTEXT_MODEL: context}
+    return Imported(weights, left_out)

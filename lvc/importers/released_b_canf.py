@@ -6,13 +6,16 @@ from pathlib import Path
 from torch import Tensor
 
 from lvc.errors import UserError
-from lvc.importers.released import renamed
+from lvc.importers.released import Imported, renamed
 
 _PEDESTAL = 2.0**-36
 _EPSILON = 1e-5  # which the released GDN adds to its beta
 
 # Patterns over the released names; networks of their own that we do not have: the intra codec, and image statistics
-_LEFT_OUT = r"IntraCodec\.|MENet\.network\.(mean|std)$"
+_LEFT_OUT = {
+    "intra codec: the release's own, ANFIC, is not here": r"IntraCodec\.",
+    "means and deviations of pictures: constants here": r"MENet\.network\.(mean|std)$",
+}
 _TOP = [
     (r"MENet\.network\.Blocks\.", "flow.levels."),
     (r"MPNet\.network\.blocks\.(\d)\.layers\.0\.", r"predictor.blocks.\1.down."),
@@ -54,15 +57,16 @@ _INSIDE = [
 _NORM = re.compile(r"(motion|frame)\.(analysis\.\d|synthesis\.\d|temporal_prior)\.[135]\.(weight|bias)")
 
 
-def b_canf_weights(released: dict[str, Tensor], path: Path | str) -> dict[str, Tensor]:
+def b_canf_weights(released: dict[str, Tensor], path: Path | str) -> Imported:
     """A released B-CANF checkpoint's tensors under our names, without its intra codec.
 
     Raises:
         UserError: On the first name that the release does not have.
     """
-    weights = {}
+    weights, left_out = {}, dict.fromkeys(_LEFT_OUT, 0)
     for name, tensor in released.items():
-        if re.match(_LEFT_OUT, name):
+        if reason := next((why for why, pattern in _LEFT_OUT.items() if re.match(pattern, name)), None):
+            left_out[reason] += 1
             continue
         mapped = renamed(name, _TOP)
         if mapped is None:
@@ -70,7 +74,7 @@ def b_canf_weights(released: dict[str, Tensor], path: Path | str) -> dict[str, T
         for pattern, ours in _INSIDE if mapped.startswith(("motion.", "frame.")) else ():
             mapped = re.sub(pattern, ours, mapped)
         weights.update([_norm(mapped, tensor)])
-    return weights
+    return Imported(weights, left_out)
 
 
 def _norm(name: str, tensor: Tensor) -> tuple[str, Tensor]:

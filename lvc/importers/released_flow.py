@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lvc.errors import UserError
-from lvc.importers.released import read_checkpoint
+from lvc.importers.checkpoint import check_file, read_checkpoint
 from lvc.importers.torch7 import convolutions
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -37,6 +37,8 @@ def read_spynet(paths: Sequence[Path]) -> dict[str, Tensor]:
     for file in files:
         if not file.exists():
             raise UserError(f"{file}: no such file")
+        if file.is_file():
+            check_file(file)
     kinds = {file.suffix for file in files}
     if kinds == {".npy"}:
         found = _npy(files)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lvc.errors import UserError
-from lvc.importers.released import Patterns, renamed, stacked
+from lvc.importers.released import Imported, Patterns, renamed, stacked
 
 LEVELS, POST_BLOCKS = 4, 6
 """Wavelet levels, and residual blocks of the post-processing, of every released network."""
@@ -103,18 +103,17 @@ _TWIN = r"(lp_coder\.|hp_coder\.|)wavelet_transform\.lift_v\."
 _DENSITY = re.compile(r"mv_bit_est\.(\d)\.f([1-4])\.([hba])")
 
 
-def pwave_weights(released: dict[str, Tensor], path: Path | str) -> dict[str, Tensor]:
+def pwave_weights(released: dict[str, Tensor], path: Path | str) -> Imported:
     """A released pWave++ checkpoint's tensors under our names.
-
-    Left out is what :func:`left_out` counts.
 
     Raises:
         UserError: On the first name that the release does not have, or two transforms that differ.
     """
-    return {f"coder.{name}": tensor for name, tensor in _plane_coder(released, path, "", "pWave++").items()}
+    coder = _plane_coder(released, path, "", "pWave++")
+    return Imported({f"coder.{name}": tensor for name, tensor in coder.items()}, _left_out(released))
 
 
-def pmctf_l_weights(released: dict[str, Tensor], path: Path | str) -> dict[str, Tensor]:
+def pmctf_l_weights(released: dict[str, Tensor], path: Path | str) -> Imported:
     """The same of a released pMCTF-L checkpoint, whose motion estimation comes along.
 
     Raises:
@@ -136,7 +135,7 @@ def pmctf_l_weights(released: dict[str, Tensor], path: Path | str) -> dict[str, 
     for ours, name in (("lowpass", "lp_coder"), ("highpass", "hp_coder")):
         coder = _plane_coder(coders[name], path, f"{name}.", "pMCTF-L")
         weights |= {f"{ours}.{inside}": tensor for inside, tensor in coder.items()}
-    return weights | stacked(layers, path)
+    return Imported(weights | stacked(layers, path), _left_out(released))
 
 
 def pwave_options(weights: dict[str, Tensor], coder: str = "coder") -> dict[str, Any]:
@@ -179,9 +178,9 @@ def _widths(weights: dict[str, Tensor], layers: dict[str, str]) -> dict[str, int
     return {option: bias.numel() for option, bias in biases.items() if bias is not None}
 
 
-def left_out(released: dict[str, Tensor]) -> int:
-    """Tensors that are not imported: masks of masked convolutions, and ``lift_v``, a second name of ``lift_h``."""
-    return sum(bool(re.match(f"{_MASK}|{_TWIN}", name)) for name in released)
+def _left_out(released: dict[str, Tensor]) -> dict[str, int]:
+    reasons = {"masks of masked convolutions: constants here": _MASK, "lift_v: a second name of lift_h": _TWIN}
+    return {why: sum(bool(re.match(pattern, name)) for name in released) for why, pattern in reasons.items()}
 
 
 def _plane_coder(released: dict[str, Tensor], path: Path | str, prefix: str, model: str) -> dict[str, Tensor]:

@@ -1,20 +1,21 @@
 """``import``: foreign checkpoints, good, wrong and malicious."""
 
+import argparse
 import os
 import pickle
+import re
 
 import pytest
 import torch
 
-from lvc.codec import Rate
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
-from lvc.entropy.streams import Estimate
+from lvc.errors import UserError
 from lvc.export import load_export, save_export
 from lvc.importers.released import dcvc_tcm_weights
 from lvc.models.build import build_codec
 from tests.commands import assert_refused, lvc
-from tests.conftest import moving_clip
+from tests.models.importing import run_import
 from tests.models.test_dcvc_tcm import released_weights
 
 
@@ -39,7 +40,7 @@ def test_a_released_checkpoint_is_imported_tensor_by_tensor(tmp_path, released, 
     assert done.out == "out.safetensors: 258 tensors of release.pth.tar imported\n"
     export = load_export(tmp_path / "out.safetensors")
     weights = export.codec.state_dict()
-    for name, tensor in dcvc_tcm_weights(released, "released").items():
+    for name, tensor in dcvc_tcm_weights(released, "released").weights.items():
         assert torch.equal(weights[name], tensor), name
     for name, tensor in load_export(intra).codec.state_dict().items():
         assert torch.equal(weights[f"intra.{name}"], tensor), name
@@ -81,48 +82,6 @@ def test_a_checkpoint_that_does_not_fit_names_the_tensor(tmp_path, released, int
     assert not (tmp_path / "out.safetensors").exists()
 
 
-def test_compressais_intra_codec_is_imported(tmp_path):
-    from compressai.models import Cheng2020Anchor
-
-    theirs = Cheng2020Anchor(N=8)
-    torch.save(theirs.state_dict(), tmp_path / "anchor.pth")
-    done = lvc("import", "intra_cheng2020", "anchor.pth", "out.safetensors", cwd=tmp_path)
-    assert (done.code, done.err) == (0, "")
-    assert "context model left out" in done.out
-    ours = load_export(tmp_path / "out.safetensors").codec
-    frame = torch.rand(1, 3, 64, 64)
-    with torch.no_grad():
-        torch.testing.assert_close(ours.g_a(frame), theirs.eval().g_a(frame))  # sums in another order
-    done = lvc("import", "dcvc_tcm", "anchor.pth", "no.safetensors", cwd=tmp_path)
-    assert_refused(done, "anchor.pth: ", "is no tensor of DCVC-TCM")
-
-
-@pytest.mark.parametrize("name", ["bmshj2018_hyperprior", "mbt2018", "cheng2020_anchor"])
-def test_compressais_other_codecs_are_imported_whole_and_decode_what_theirs_do(tmp_path, name):
-    from compressai.models import Cheng2020Anchor, JointAutoregressiveHierarchicalPriors, ScaleHyperprior
-
-    theirs = {
-        "bmshj2018_hyperprior": lambda: ScaleHyperprior(8, 12),
-        "mbt2018": lambda: JointAutoregressiveHierarchicalPriors(8, 12),
-        "cheng2020_anchor": lambda: Cheng2020Anchor(8),
-    }[name]().eval()
-    with torch.no_grad():
-        theirs.g_a[-1].weight.mul_(20)
-    theirs.update()
-    torch.save(theirs.state_dict(), tmp_path / "zoo.pth")
-    done = lvc("import", f"intra_{name}", "zoo.pth", "out.safetensors", cwd=tmp_path)
-    assert (done.code, done.err) == (0, "")
-    assert done.out.endswith("of zoo.pth imported\n")
-    ours = load_export(tmp_path / "out.safetensors").codec
-    frame = moving_clip(1, 64, 64)
-    with torch.no_grad():
-        decoded = theirs.decompress(**theirs.compress(frame[:, 0]))["x_hat"]
-        assert (decoded - decoded.mean()).abs().max() > 1e-3
-        assert torch.allclose(
-            ours(frame, Rate(), Estimate(training=False)).frames[:, 0].clamp(0, 1), decoded, atol=1e-5
-        )
-
-
 def test_another_codec_of_compressais_is_refused(tmp_path):
     from compressai.models import ScaleHyperprior
 
@@ -147,6 +106,29 @@ class Malicious:
         return os.mkdir, (str(self.trace),)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0a\nsize 9\n", "a Git-LFS pointer, not the file"),
+        (b"<!DOCTYPE html>\n<html><title>Drive</title>", "a web page, not a checkpoint"),
+        (b"\n<HTML><head>", "a web page, not a checkpoint"),
+        (b"", "an empty file"),
+        (b"PK\x03\x04 a zip, but not torch's", "not a PyTorch checkpoint"),
+    ],
+)
+@pytest.mark.parametrize("model", ["dcvc_tcm", "pwave", "spynet", "intra_mbt2018"])
+def test_what_failed_downloads_leave_is_called_what_it_is(tmp_path, content, message, model):
+    (tmp_path / "net.pth").write_bytes(content)
+    with pytest.raises(UserError, match=f"net.pth: {re.escape(message)}"):
+        run_import(model, tmp_path / "net.pth", tmp_path / "out.safetensors")
+
+
+def test_a_checkpoint_with_more_than_tensors_says_what_and_what_to_do(tmp_path):
+    torch.save({"state_dict": {"a": torch.zeros(1)}, "args": argparse.Namespace(lr=1)}, tmp_path / "run.pth")
+    with pytest.raises(UserError, match=r"run.pth: .*'argparse.Namespace'\); save its state_dict alone"):
+        run_import("dcvc_tcm", tmp_path / "run.pth", tmp_path / "out.safetensors")
+
+
 @pytest.mark.parametrize("form", ["torch", "pickle"])
 def test_a_checkpoint_that_wants_to_execute_code_is_refused_and_does_not(tmp_path, form):
     path, trace = tmp_path / "evil.pth", tmp_path / "trace"
@@ -168,6 +150,7 @@ def test_a_checkpoint_that_wants_to_execute_code_is_refused_and_does_not(tmp_pat
     ("content", "message"),
     [
         ({}, "holds no dictionary of tensors"),
+        ({"state_dict": {"epoch": 3}}, "holds no dictionary of tensors"),
         ({3: torch.zeros(1)}, "holds no dictionary of tensors"),
         (torch.zeros(3), "holds no dictionary of tensors"),
         (None, "no such checkpoint"),

@@ -73,7 +73,7 @@ def released_weights():
 def test_imported_network_computes_what_the_released_one_does(full):
     released = released_weights()
     assert len(released) == 258
-    ours = dcvc_tcm_weights(released, "test")
+    ours = dcvc_tcm_weights(released, "test").weights
     missing, unexpected = full.load_state_dict(ours, strict=False)
     assert not unexpected
     assert all(name.startswith("intra.") for name in missing)
