@@ -12,6 +12,7 @@ from lvc.config.spec import Model, ModelSpec
 from lvc.entropy.streams import SymbolStream
 from lvc.errors import UserError
 from lvc.jobs import ClipCoding, EncodedFrame, FrameCoding, FrameJob, Rate, Unrolling
+from lvc.layers.padding import pad, padded_size
 
 __all__ = [
     "ClipCoding",
@@ -45,6 +46,9 @@ class VideoCodec(nn.Module, ABC):
 
     structure: "CodingStructure"
 
+    border: tuple[float, ...] | None = None
+    """RGB that frames are padded with at the codec's edge; ``None`` replicates their border."""
+
     def __init__(self, config: Model):
         super().__init__()
         self.spec = config.spec
@@ -62,6 +66,18 @@ class VideoCodec(nn.Module, ABC):
     @abstractmethod
     def code_frame(self, job: FrameJob) -> FrameCoding:
         """Code one frame."""
+
+    def multiple(self, factor: int = 1) -> int:
+        """What sides of coded frames are multiples of, with motion at 1 / ``factor`` of their size."""
+        return self.stride
+
+    def pad(self, frame: Tensor, factor: int = 1) -> Tensor:
+        """``(B, 3, H, W)`` of any size as it is coded, with motion at 1 / ``factor`` of the size."""
+        return pad(frame, self.multiple(factor), self.border)
+
+    def padded_size(self, size: tuple[int, int], factor: int = 1) -> tuple[int, int]:
+        """``(H, W)`` of :meth:`pad`'s result for frames of ``size``."""
+        return padded_size(size, self.multiple(factor))
 
     def prepared(self, state: Any) -> Any:
         """Precompute whatever repeated codings of one frame can share, and return the extended reference state."""

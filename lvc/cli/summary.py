@@ -39,12 +39,11 @@ def model_config(name: str, overrides: list[str]) -> Any:
 def summarise(name: str, overrides: list[str], size: tuple[int, int]) -> dict[str, Any]:
     """Facts of a model for frames of ``size`` ``(H, W)``."""
     config = model_config(name, overrides)  # mistakes are answered before torch is loaded
-    from lvc.layers.padding import padded_size
     from lvc.models.build import build_codec
 
     codec = build_codec(config).eval()
     own, intra, modules = parameters(codec)
-    padded = padded_size(size, codec.stride)
+    padded = codec.padded_size(size)
     macs = multiply_accumulates(codec, padded)
     latents = {
         stream: [channels, padded[0] // down, padded[1] // down]

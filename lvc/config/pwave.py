@@ -50,6 +50,8 @@ class WaveletCoderConfig(Model):
     """Quality indices of the variable-rate model: q is any number from 0 to one less; 1 is a single rate."""
     step_start: tuple[float, float] = (0.0625, 0.0625)
     """What bands are multiplied by before rounding at the lowest and the highest q, before training."""
+    compat: Literal["lvc", "official"] = "lvc"
+    """`official` rates, tabulates and pads as the released code does (imports choose it)."""
     lossless: bool = False
     """Decode exactly the input: integer lifting and colour transform, no quantisation, no post-processing."""
 

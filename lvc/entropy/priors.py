@@ -80,8 +80,8 @@ class ScaleLaw(EntropyModel):
     Args:
         law: Distribution.
         likelihood_bound: Smallest probability the estimate gives a symbol.
-        official: Follow the released DCVC-TCM code: scales clamped at 1e-5 without a gradient below, 1e-5 added to
-            every probability, table indices rounded to the next smaller scale, tables at most 101 symbols wide.
+        official: Follow the released DCVC-TCM and pMCTF-L: scales clamped at 1e-5 without a gradient below, 1e-5 added
+            to every probability, table indices rounded to the next smaller scale, tables at most 101 symbols wide.
     """
 
     LEVELS = 256
@@ -178,7 +178,7 @@ class ChannelModel(EntropyModel):
     Args:
         channels: Channels of the latent.
         likelihood_bound: Smallest probability the estimate gives a symbol.
-        official: Add 1e-5 to every probability, as the released DCVC-TCM code does.
+        official: Add 1e-5 to every probability, as the released DCVC-TCM and pMCTF-L do.
     """
 
     def __init__(self, channels: int, likelihood_bound: float = 1e-9, official: bool = False):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lvc.entropy.priors import ScaleLaw
+from lvc.entropy.priors import ScaleLaw, ScalePrior
 from lvc.entropy.streams import Estimate, SymbolStream
 from lvc.entropy.wavefront import wavefronts
 from lvc.layers.bounds import round_through
@@ -54,10 +54,29 @@ class CausalConv(nn.Conv2d):
         return out[..., None]
 
 
+class _IntegerPrior(ScalePrior):
+    """A latent of integers: the grid is where they are, and they are rated where the grid puts the mean."""
+
+    def __init__(self, model: ScaleLaw, scales: Tensor, means: Tensor):
+        super().__init__(model, scales, round_through(means))
+
+
+class _RatedAtMeans(_IntegerPrior):
+    """The same, rated at the means themselves, as the released code does."""
+
+    def __init__(self, model: ScaleLaw, scales: Tensor, means: Tensor):
+        super().__init__(model, scales, means)
+        self.rest = self.means - means
+
+    def bits(self, residual: Tensor) -> Tensor:
+        return super().bits(residual + self.rest)
+
+
 class RasterBand(nn.Module):
     """A band of integers under a Laplace law whose scale and mean come from the samples before.
 
     Means are rounded, so that a decoder gets integers whatever the mean; the symbols are those of the released code.
+    With an ``official`` law their bits are too: estimated at the means as they were before rounding.
 
     Args:
         channels: Channels of the network.
@@ -83,12 +102,15 @@ class RasterBand(nn.Module):
         start_with_scale(self.head[-1], START)
 
     def parameters_of(self, x: Tensor | None, apply: Callable[[CausalConv, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-        """Scales and rounded means; ``apply`` evaluates a layer, everywhere or at some positions."""
+        """Scales and means; ``apply`` evaluates a layer, everywhere or at some positions."""
         first = features = apply(self.first, x)
         for before, after in self.blocks:
             features = features + apply(after, F.leaky_relu(apply(before, features), SLOPE))
-        scales, means = scales_and_means(self.head(apply(self.last, features + first)))
-        return scales, round_through(means)
+        return scales_and_means(self.head(apply(self.last, features + first)))
+
+    def prior(self, scales: Tensor, means: Tensor) -> ScalePrior:
+        """The prior of samples with these scales and means: the grid is the integers."""
+        return (_RatedAtMeans if self.law.official else _IntegerPrior)(self.law, scales.float(), means.float())
 
     def code(self, name: str, y: Tensor | None, nothing: Tensor, stream: SymbolStream) -> tuple[Tensor, Tensor, Tensor]:
         """Code the band of several planes side by side.
@@ -106,7 +128,7 @@ class RasterBand(nn.Module):
             return self._code_in_turn(name, y, nothing, stream)
         y = round_through(y)
         scales, means = self.parameters_of(y.flatten(0, 1)[:, None], lambda layer, x: layer(x))
-        decoded, bits = stream.code(name, y, self.law(scales.view_as(y), means.view_as(y)))
+        decoded, bits = stream.code(name, y, self.prior(scales.view_as(y), means.view_as(y)))
         return decoded, bits, stream.maps[name] if stream.keep_maps else nothing
 
     def _code_in_turn(
@@ -128,7 +150,7 @@ class RasterBand(nn.Module):
         for rows, columns in wavefronts(height, width, 2, nothing.device):
             scales, means = (p.view(batch, planes, -1, 1) for p in self.parameters_of(None, apply))
             own = None if y is None else y[:, :, rows, columns][..., None].round()
-            values, cost = stream.code(name, own, self.law(scales, means))
+            values, cost = stream.code(name, own, self.prior(scales, means))
             held(self.first)[:, :, rows + 1, columns + 1] = values.flatten(0, 1)[:, None, :, 0]
             bits = bits + cost.to(bits.device)
         return known[self.first][:, 0, 1:-1, 1:-1].reshape(nothing.shape), bits, nothing

@@ -36,3 +36,7 @@ class QualityFactor(nn.Module):
         """Factors ``(B, 1, 1, 1)`` of quality indices ``(B,)``."""
         low, high = lower_bound(self.bounds, self.SMALLEST)
         return between(low, high, q, self.last)[:, None, None, None]
+
+    def in_hundredths(self, q: Tensor) -> Tensor:
+        """The same as the released pMCTF-L codes with, an integer number of hundredths of 16 bits."""
+        return (100 * self(q)).round().clamp(1, 65500) / 100

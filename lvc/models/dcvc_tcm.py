@@ -56,6 +56,7 @@ class DCVCTCM(VideoCodec):
 
         self.flow = flow_network(config.flow)
         official = config.compat == "official"
+        self.border = (0.0, 0.0, 0.0) if official else None
         self.law = ScaleLaw("laplace", bound, official)
         self.motion = MotionCodec(config.motion_channels, hyper, self.law)
 

@@ -19,6 +19,10 @@ Bands = tuple[Tensor, list[dict[str, Tensor]]]
 Shape = tuple[int, int, int, int]
 
 
+RELEASED_MULTIPLE = 128
+"""What the released code makes sides of luma multiples of."""
+
+
 class ColourPlanes:
     """Between RGB frames and the planes that are coded, which are kept together by size.
 
@@ -48,6 +52,11 @@ class ColourPlanes:
         if self.halved:
             return [(batch, 1, *size), (batch, 2, size[0] // 2, size[1] // 2)]
         return [(batch, 3, *size)]
+
+    @property
+    def zeros(self) -> tuple[float, ...]:
+        """The colour, in RGB and outside of [0, 1], whose planes are all 0."""
+        return tuple(self._from(torch.zeros(1, 3, 1, 1)).flatten().tolist())
 
     def luma(self, frame: Tensor) -> Tensor:
         """Luma ``(B, 1, H, W)`` alone."""

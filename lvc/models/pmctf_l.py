@@ -17,6 +17,9 @@ Decided where papers and released code are silent, or do otherwise:
 * A high-pass frame's distance is that of its level: a clip of frames ``d`` apart begins at level ``floor(log2 d)``.
 * The scale of a level multiplies the high-pass coder's steps; a stage that trains no ``scale`` part leaves it at 1.
 * A loss over T frames is their mean; the released code's sum is T times that.
+* ``compat=official`` follows the released code as that of :mod:`lvc.models.pwave` does. Frames whose motion is coded at
+  1/4 or 1/8 are padded to multiples of 256 or 512, and files are coded with rate factors of motion in hundredths, which
+  estimates are not, as there.
 * Coded alone, outside a group, a frame of kind ``H`` is what the frame before does not predict, without an update.
 """
 
@@ -29,7 +32,7 @@ from lvc.config.pmctf_l import PMCTFLConfig
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
 from lvc.layers.rate import QualityFactor
-from lvc.models.planes import ColourPlanes, PlaneCoder, middle_quality
+from lvc.models.planes import RELEASED_MULTIPLE, ColourPlanes, PlaneCoder, middle_quality
 from lvc.motion.lifting import TemporalLifting
 from lvc.motion.prior_codec import MotionMemory, PriorMotionCodec
 from lvc.motion.resolution import FULL, MotionScale
@@ -53,7 +56,9 @@ class PMCTFL(VideoCodec):
         own = config.structure
         self.structure = MCTF(own.gop, config.temporal_levels, own.first_level, adaptive_gop(own))
         self.planes = ColourPlanes(config.chroma, config.lossless)
-        law = ScaleLaw("laplace", config.entropy.likelihood_bound)
+        self.official = config.compat == "official"
+        self.border = self.planes.zeros if self.official else None
+        law = ScaleLaw("laplace", config.entropy.likelihood_bound, self.official)
         self.flow = SpyNet(config.flow.levels, config.flow.widths)
         self.motion = nn.ModuleList(
             PriorMotionCodec(config.motion_channels, config.qualities, config.latent_prior, law) for _ in levels
@@ -78,6 +83,10 @@ class PMCTFL(VideoCodec):
                 f"scale{level}": [self.scale[level]],
             }
         return named
+
+    def multiple(self, factor: int = 1) -> int:
+        """See :meth:`lvc.codec.VideoCodec.multiple`; the released code's grows with the factor, at first twice ours."""
+        return max(RELEASED_MULTIPLE, self.stride * factor) if self.official else self.stride
 
     def split(self, frame: Tensor, luma_only: bool) -> Planes:
         """A frame's planes, or its luma alone."""

@@ -19,6 +19,9 @@ Decided where papers and released code are silent, or do otherwise:
   constant.
 * Lossless coding rounds all means, so that decoded samples are the integers that were coded.
 * A rate point without q is the middle quality.
+
+``compat=official`` follows the released code where it differs: 1e-5 is added to every probability, scales are bounded
+at 1e-5, the lowest band is rated at unrounded means, and planes are padded with zeros to multiples of 128.
 """
 
 from torch import Tensor, nn
@@ -26,7 +29,7 @@ from torch import Tensor, nn
 from lvc.codec import FrameCoding, FrameJob, Rate, VideoCodec
 from lvc.config.pwave import PWaveConfig
 from lvc.entropy.priors import ScaleLaw
-from lvc.models.planes import ColourPlanes, PlaneCoder, middle_quality
+from lvc.models.planes import RELEASED_MULTIPLE, ColourPlanes, PlaneCoder, middle_quality
 from lvc.structures.low_delay import low_delay
 
 
@@ -42,7 +45,9 @@ class PWave(VideoCodec):
         self.config = config
         self.structure = low_delay(config.structure)
         self.planes = ColourPlanes(config.chroma, config.lossless)
-        self.coder = PlaneCoder(config, ScaleLaw("laplace", config.entropy.likelihood_bound))
+        self.official = config.compat == "official"
+        self.border = self.planes.zeros if self.official else None
+        self.coder = PlaneCoder(config, ScaleLaw("laplace", config.entropy.likelihood_bound, self.official))
 
     @property
     def parts(self) -> dict[str, list[nn.Module]]:
@@ -61,6 +66,10 @@ class PWave(VideoCodec):
             decoded, bits = self.coder.code(sets, self.planes.shapes(job.batch, job.size), q, stream)
             picture = self.planes.join(decoded)
         return FrameCoding(job.kind, picture, bits, state={"frame": picture.clamp(0, 1)})
+
+    def multiple(self, factor: int = 1) -> int:
+        """See :meth:`lvc.codec.VideoCodec.multiple`; the released code's is twice ours."""
+        return RELEASED_MULTIPLE if self.official else self.stride
 
     def quality(self, rate: Rate, batch: int) -> Tensor:
         """Quality indices ``(B,)`` of a rate point."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lvc.entropy.factorized import FactorizedPrior
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.staged import code_passes, lattice, take
-from lvc.entropy.streams import SymbolStream
+from lvc.entropy.streams import Estimate, SymbolStream
 from lvc.layers.bounds import lower_bound
 from lvc.layers.conv import conv, full_precision
 from lvc.layers.depth_conv import DepthConvBlock, GatedDepthConvBlock, enlarge, joined, shrink, shuffled
@@ -47,7 +47,7 @@ class PriorMotionCodec(nn.Module):
         channels: Channels of transforms and latents, a multiple of 4.
         qualities: Number of quality indices.
         latent_prior: Whether a latent knows the one before.
-        law: Distribution of the latent.
+        law: Distribution of the latent; an ``official`` one rounds rate factors where symbols are coded.
     """
 
     def __init__(self, channels: int, qualities: int, latent_prior: bool, law: ScaleLaw):
@@ -68,7 +68,7 @@ class PriorMotionCodec(nn.Module):
             GatedDepthConvBlock(n), conv(n, n, stride=2), nn.LeakyReLU(), conv(n, n, stride=2)
         )
         self.hyper_decoder = nn.Sequential(enlarge(n), enlarge(n), GatedDepthConvBlock(n))
-        self.hyper_prior = FactorizedPrior(n, law.likelihood_bound)
+        self.hyper_prior = FactorizedPrior(n, law.likelihood_bound, law.official)
         self.first_prior = DepthConvBlock(n, 2 * n)
         self.later_prior = DepthConvBlock(2 * n, 2 * n) if latent_prior else None
         self.common = nn.Sequential(DepthConvBlock(2 * n, 3 * n), DepthConvBlock(3 * n, 3 * n))
@@ -103,14 +103,18 @@ class PriorMotionCodec(nn.Module):
         Returns:
             Decoded flow, bits by stream name, and the memory for the next pair.
         """
-        y = None if stream.reads else self._encode(flow, memory, q)
+        rounded = self.law.official and not isinstance(stream, Estimate)
+        to_code, to_decode = (
+            factor.in_hundredths(q) if rounded else factor(q) for factor in (self.encoder_factor, self.decoder_factor)
+        )
+        y = None if stream.reads else self._encode(flow, memory, to_code)
         latent, bits = self._code_latent(y, memory, shape, stream)
         feature = self.decode_feature(latent)
-        flow = self.decode_rest(self.decode_half(feature) * self.decoder_factor(q)).float()
+        flow = self.decode_rest(self.decode_half(feature) * to_decode).float()
         return flow, bits, MotionMemory(feature, latent)
 
-    def _encode(self, flow: Tensor, memory: MotionMemory | None, q: Tensor) -> Tensor:
-        x = self.encode_quarter(self.encode_half(flow) * self.encoder_factor(q))
+    def _encode(self, flow: Tensor, memory: MotionMemory | None, factor: Tensor) -> Tensor:
+        x = self.encode_quarter(self.encode_half(flow) * factor)
         x = self.first_feature(x) if memory is None else self.later_feature(joined(x, memory.feature))
         return self.encode_rest(x)
 

@@ -14,7 +14,6 @@ from lvc.config.adaptive_gop import AdaptiveGOPConfig
 from lvc.config.spec import Model, ModelSpec
 from lvc.entropy.streams import Estimate, Read, Write
 from lvc.errors import BitstreamError, UserError
-from lvc.layers.padding import pad, padded_size
 from lvc.structures import motion_resolution
 from lvc.structures.motion_resolution import MotionResolution
 
@@ -81,7 +80,7 @@ class FrameByFrame(CodingStructure):
         ``distance`` is that of its references, in frames; ``offset`` moves its quality.
         """
         height, width = frame.shape[-2:]
-        padded, factor, tried = pad(frame, codec.stride), None, {}
+        padded, factor, tried = codec.pad(frame), None, {}
         stream, rate = Write(), rate.at(index, offset)
         job = FrameJob(kind, padded, state, stream, rate, tuple(padded.shape[-2:]))
         if not codec.spec.kinds[kind].intra and self.choice is not None:
@@ -114,7 +113,7 @@ class FrameByFrame(CodingStructure):
         if packet.kind not in codec.spec.kinds:
             raise BitstreamError(f"frame {packet.index} is of unknown kind '{packet.kind}'")
         stream = Read(packet.payload)
-        padded = padded_size(size, codec.stride)
+        padded = codec.padded_size(size)
         if packet.quality is not None and codec.spec.qualities is not None:
             rate = rate.of_step(packet.quality, codec.spec.qualities - 1)
         else:

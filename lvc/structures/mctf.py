@@ -28,7 +28,6 @@ from lvc.config.parts import MCTFConfig
 from lvc.config.spec import Model, ModelSpec
 from lvc.entropy.streams import Read, SymbolStream, Write
 from lvc.errors import BitstreamError, UserError
-from lvc.layers.padding import pad, padded_size
 from lvc.motion.resolution import FULL, MotionScale
 from lvc.structures import adaptive_gop, motion_resolution
 from lvc.structures.adaptive_gop import AdaptiveGOP
@@ -45,12 +44,19 @@ class LiftedCodec(Protocol):
     """A codec of the bands of a temporal transform along motion, level by level.
 
     Attributes:
-        stride: Frame sides are multiples of it.
         luma_only: Whether training codes luma alone.
     """
 
-    stride: int
     luma_only: bool
+
+    def multiple(self, factor: int = 1) -> int:
+        """What sides of frames are multiples of, with motion at 1 / ``factor`` of their size."""
+
+    def pad(self, frame: Tensor, factor: int = 1) -> Tensor:
+        """A frame of any size, extended to such multiples."""
+
+    def padded_size(self, size: tuple[int, int], factor: int = 1) -> tuple[int, int]:
+        """``(H, W)`` of such a frame."""
 
     def split(self, frame: Tensor, luma_only: bool) -> Planes:
         """A frame's planes, or its luma alone."""
@@ -268,10 +274,13 @@ class MCTF(CodingStructure):
         frames = block[start : start + length]
         height, width = frames[0].shape[-2:]
         q, streams = codec.quality(rate, 1), [Write() for _ in frames]
-        bands = [Band(codec.split(pad(frame, codec.stride), False)) for frame in frames]
+        bands = [Band(codec.split(codec.pad(frame, scale.factor), False)) for frame in frames]
         for stream in streams[1:]:
             stream.layer()  # motion is wanted at every spatial level
-        if self.choice is not None and len(bands) > 1:
+        if self._sizes_follow_motion(codec):
+            streams[0].layer()
+            bands[0].bits |= self.choice.tell(scale, streams[0])
+        elif self.choice is not None and len(bands) > 1:
             coarsest = len(bands) // 2  # the first to be decoded
             bands[coarsest].bits |= self.choice.tell(scale, streams[coarsest])
         self._analyse(codec, bands, q, 0, streams.__getitem__, lambda f, *a: f(*a), scale)
@@ -311,17 +320,24 @@ class MCTF(CodingStructure):
             yield from self._read(codec, group, size, rate)
 
     def _read(self, codec: LiftedCodec, group: list[Packet], size: tuple[int, int], rate: Rate) -> Iterator[Tensor]:
-        q, padded = codec.quality(rate, 1), padded_size(size, codec.stride)
-        shapes, bands, memory, depth, scale = codec.shapes(1, padded), {}, {}, 0, FULL
+        q, bands, memory, depth, scale = codec.quality(rate, 1), {}, {}, 0, FULL
+        told_first = self._sizes_follow_motion(codec)
         for packet in group:
             stream, offset, band = Read(packet.payload), packet.index - group[0].index, Band()
             level = level_of(offset)
-            if level is not None:
+            if level is None:
+                if told_first:
+                    stream.layer()
+                    scale = self.choice.read(stream, size)
+                padded = codec.padded_size(size, scale.factor)
+                shapes = codec.shapes(1, padded)
+            else:
                 if level >= self.levels or offset & (offset - 1) not in bands:
                     raise BitstreamError(f"frame {packet.index} refers to a frame that is missing")
                 stream.layer()
                 if not depth:  # the coarsest level comes first, and says what holds for all
-                    depth, scale = level + 1, scale if self.choice is None else self.choice.read(stream, size)
+                    depth, told = level + 1, told_first or self.choice is None
+                    scale = scale if told else self.choice.read(stream, size)
                 motion = codec.code_motion(level, None, memory.get(level), (1, *padded), q, stream, scale)
                 band.flow, _, memory[level] = motion
             band.planes, _ = codec.code_band(None, level, depth, shapes, q, stream)
@@ -333,6 +349,10 @@ class MCTF(CodingStructure):
             smaller = padded[0] // picture.shape[-2]
             height, width = (-(-side // smaller) for side in size)
             yield picture[..., :height, :width].clamp(0, 1)
+
+    def _sizes_follow_motion(self, codec: LiftedCodec) -> bool:
+        """Whether the resolution of motion decides how frames are padded: then a group's low-pass frame says it."""
+        return self.choice is not None and codec.multiple(self.choice.factors[-1]) > codec.multiple()
 
 
 def _synthesise(codec: LiftedCodec, bands: dict[int, Band], first_level: int = 0) -> None:

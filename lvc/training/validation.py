@@ -16,7 +16,6 @@ from lvc.config.metrics import METRICS
 from lvc.config.run import AnchorConfig
 from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
-from lvc.layers.padding import pad
 from lvc.layers.quality import measured, psnr
 from lvc.training.losses import RateDistortionLoss
 from lvc.training.pictures import panel, side_by_side
@@ -66,7 +65,7 @@ def measure(
     frames = clip.float().div(255)
     stream = Estimate(training=False, keep_maps=picture)
     rate = loss.rate(1, clip.device)
-    padded = pad(frames, codec.stride)[None]
+    padded = codec.pad(frames)[None]
     decoded, bits, last = {}, {}, None
     for last in codec.structure.unroll(codec, padded, rate, stream, Unrolling(motion_only=motion_only)):
         decoded[last.index] = last.frame[..., :height, :width].float().clamp(0, 1)

@@ -1,6 +1,7 @@
 """The released pMCTF-L, written a second time: plain functions over the released names, for one group of frames.
 
-Nothing here comes from `lvc`: it is the yardstick of the import test. Probabilities are bounded as `lvc` does it.
+Nothing here comes from `lvc`: it is the yardstick of the import test. Probabilities are bounded as the released code
+does it (``official``), or as `lvc` does.
 """
 
 import torch
@@ -14,11 +15,11 @@ ORDER = ((0, 1, 2, 3), (3, 2, 1, 0), (2, 3, 0, 1), (1, 0, 3, 2))  # quarters of 
 
 
 class ReleasedMCTF(Released):
-    """``weights`` under the released names, ``q`` the quality index of 21."""
+    """``weights`` under the released names, ``q`` the quality index of 21, ``official`` the released rating."""
 
-    def __init__(self, weights, q):
+    def __init__(self, weights, q, official=False):
         super().__init__(weights)
-        self.q = q
+        self.q, self.official = q, official
 
     def factor(self, name):
         low, high = self.w[name].flatten().log()
@@ -111,12 +112,17 @@ class ReleasedMCTF(Released):
         for n in range(3):
             x = self.conv(f"{name}.convs.{n}", F.leaky_relu(x, 0.2))
         scale, mean = x.chunk(2, 1)
-        return self.laplace_bits((ll - mean).round(), scale)
+        return self.laplace_bits(ll - mean if self.official else (ll - mean).round(), scale)
 
     def laplace_bits(self, x, scale):
-        law = torch.distributions.Laplace(0.0, scale.double().clamp(min=0.01))
+        law = torch.distributions.Laplace(0.0, scale.double().clamp(min=1e-5 if self.official else 0.01))
         x = -x.abs().double()
-        return -(law.cdf(x + 0.5) - law.cdf(x - 0.5)).clamp(min=1e-9).log2().sum()
+        return self.bits(law.cdf(x + 0.5) - law.cdf(x - 0.5))
+
+    def bits(self, probability):
+        if self.official:
+            return (-(probability + 1e-5).log2()).clamp(min=0).sum()
+        return -probability.clamp(min=1e-9).log2().sum()
 
     def cells(self, coder, x, states):
         after = []
@@ -267,7 +273,7 @@ class ReleasedMCTF(Released):
                 x = x + torch.tanh(x) * torch.tanh(self.w[f"{name}.f{n}.a"]) if n < 4 else x
             return torch.sigmoid(x.double())
 
-        return -(cdf(z + 0.5) - cdf(z - 0.5)).clamp(min=1e-9).log2().sum()
+        return self.bits(cdf(z + 0.5) - cdf(z - 0.5))
 
     # temporal transform; a frame is a list of planes: luma, and two of chroma as a batch at half the size
 
