@@ -4,7 +4,7 @@ links=FILE lists the videos' addresses, one per line, as the official list origi
 page, http://toflow.csail.mit.edu). Videos go to OUT/downloads, what became of each link to OUT/downloads.csv, and then
 clips are cut as `python -m data.build` does, with the defaults below. The same command continues what was stopped;
 without links it only cuts. Addresses of pages, such as those of the official list, need another program:
-fetch='yt-dlp -o {file} {url}'. Then: python train.py dataset=folder dataset.path=OUT/train
+fetch='yt-dlp -o {file} {url}'. Then: python train.py dataset=clips16 dataset.path=OUT/train, or LVC_CLIPS16=OUT
 """
 
 import csv

@@ -100,6 +100,28 @@ class Vimeo90kConfig(Dataset):
 
 
 @contract
+class Clips16Config(Dataset):
+    """The 16-frame set of pMCTF-L, from the videos of Vimeo-90K; `python -m data.vimeo16` makes it."""
+
+    SOURCE: ClassVar[str] = "lvc.datasets.sources:open_clips16"
+
+    name: Literal["clips16"]
+    """Data set name."""
+    path: str
+    """Folder of the clips."""
+    clip_frames: Literal[16] = 16
+    """Frames of a clip."""
+    colour: Literal["rgb", "luma"] = "rgb"
+    """`luma`: one channel, in full range, computed with `matrix`."""
+    matrix: Literal["bt601", "bt709"] = "bt601"
+    """YUV to RGB matrix of files that do not say."""
+    corrupt_budget: float = Field(0.01, ge=0, le=1)
+    """Share of samples that may be unreadable in training before the run stops."""
+    augment: AugmentConfig = AugmentConfig(horizontal_flip=False, vertical_flip=False, time_reversal=False)
+    """Augmentation in training; the paper crops, no more."""
+
+
+@contract
 class SyntheticConfig(Dataset):
     """Dead-leaves scenes: occluding, textured, moving and scaling shapes over a moving background."""
 
@@ -221,6 +243,7 @@ def colour_of(dataset: Any) -> str:
 DATASETS: dict[str, type] = {
     "folder": FolderConfig,
     "vimeo90k": Vimeo90kConfig,
+    "clips16": Clips16Config,
     "synthetic": SyntheticConfig,
     "mixture": MixtureConfig,
 }

@@ -91,7 +91,8 @@ class EvaluateConfig:
     exports: tuple[str, ...] = ()
     """Export files, as paths or globs; each entry's files are rate points."""
     qualities: tuple[float, ...] = ()
-    """Quality indices at which variable-rate exports are coded, one rate point each; empty takes the middle one."""
+    """Quality indices at which variable-rate exports are coded, one rate point each; empty takes six of them,
+    from the lowest to the highest."""
     motion_resolution: MotionResolutionConfig = MotionResolutionConfig()
     """Resolution of motion while encoding, for every export; `search: none` leaves it to each."""
     structure: AdaptiveGOPConfig = AdaptiveGOPConfig()

@@ -46,7 +46,7 @@ class SSNVCConfig(Model):
     """Motion estimation."""
     entropy: EntropyConfig = EntropyConfig()
     """Quantisation and likelihood."""
-    structure: LowDelayConfig = LowDelayConfig()
+    structure: LowDelayConfig = LowDelayConfig(intra_period=12)
     """Coding structure."""
     intra: IntraConfig = IntraWindowAttentionConfig(name="intra_window_attention")
     """Codec of the intra frames."""

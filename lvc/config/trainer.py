@@ -19,6 +19,8 @@ class OptimizerConfig:
     """`AdamW`, `Adam` or `SGD` of torch.optim, one of another package, or any class: `package.module.Class`."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
     """Its other arguments (weight_decay, betas, ...)."""
+    decay: Literal["all", "weights"] = "all"
+    """What `weight_decay` shrinks: every parameter, or those of more than one dimension (not biases)."""
 
     def __post_init__(self):
         check_name("optimizers", self.name, "name", OPTIMIZERS)
@@ -58,8 +60,10 @@ class TrainerConfig:
     """Batches between checkpoints of the running stage."""
     pictures: int = Field(2, ge=0)
     """Validation clips shown as picture panels."""
-    validation_clips: int | None = Field(None, ge=1)
-    """At most so many validation clips; null takes all."""
+    validation_clips: int | None = Field(32, ge=1)
+    """At most so many validation clips, always the same, chosen by a hash of their names; null takes all."""
+    final_validation: bool = True
+    """Measure all validation clips once, at the end of the last stage (`whole/psnr`, ...)."""
     validation_frames: int = Field(6, ge=1)
     """Frames coded per validation clip."""
     max_skipped: int = Field(20, ge=1)

@@ -1,6 +1,8 @@
 """How a sample is drawn from a source: at random in training, whole and in order in validation."""
 
+import hashlib
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -99,17 +101,17 @@ class WholeClips(Dataset):
         source: Clips.
         frames: Frames taken from each clip's beginning; ``None`` for all.
         crop: Side of the square cut out of the centre; ``None`` for whole frames.
-        clips: Only so many clips, from the first on; ``None`` for all.
+        clips: Numbers of the clips to take; ``None`` for all.
     """
 
     def __init__(
-        self, source: ClipSource, frames: int | None = None, crop: int | None = None, clips: int | None = None
+        self, source: ClipSource, frames: int | None = None, crop: int | None = None, clips: Sequence[int] | None = None
     ):
         self.source, self.frames, self.crop = source, frames, crop
-        self.clips = min(clips or len(source), len(source))
+        self.chosen = range(len(source)) if clips is None else clips
 
     def __len__(self) -> int:
-        return self.clips
+        return len(self.chosen)
 
     def __getitem__(self, index: int) -> dict:
         """See the class.
@@ -117,9 +119,17 @@ class WholeClips(Dataset):
         Raises:
             UserError: When a clip is unreadable, too short or smaller than the crop.
         """
-        if not 0 <= index < self.clips:
-            raise IndexError(index)
+        index = self.chosen[index]
         name = self.source.name(index)
         clip = self.source.read(index, 0, self.frames or self.source.length(index))
         clip = cut(clip, self.crop, np.array([0.5, 0.5]), name)
         return {"clip": to_clip(clip), "name": name, "index": index}
+
+
+def fixed_subset(source: ClipSource, count: int | None) -> list[int]:
+    """Numbers of ``count`` clips that lie anywhere in a set and are always the same; ``None`` for all.
+
+    They are those whose names have the smallest hashes: one clip more changes one of them at most.
+    """
+    by_hash = sorted(range(len(source)), key=lambda index: hashlib.sha256(source.name(index).encode()).digest())
+    return sorted(by_hash[:count])

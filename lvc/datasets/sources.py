@@ -1,11 +1,12 @@
 """Where clips come from: one small protocol, and the factory that builds a source from its configuration."""
 
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Protocol
 
 import numpy as np
 
-from lvc.config.data import Dataset, FolderConfig, MixtureConfig, Vimeo90kConfig
+from lvc.config.data import Clips16Config, Dataset, FolderConfig, MixtureConfig, Vimeo90kConfig
 from lvc.errors import UserError
 
 
@@ -40,6 +41,15 @@ def open_source(config: Dataset) -> ClipSource:
         UserError: When its folder is missing, empty or laid out otherwise, naming what would be right.
     """
     return resolve_name(config.SOURCE)(config)
+
+
+def open_clips16(config: Clips16Config) -> ClipSource:
+    """See :func:`open_source`."""
+    from lvc.datasets.folder import FolderClips
+
+    if not Path(config.path).is_dir():
+        raise UserError(f"dataset.path: {config.path}: no such folder; `python -m data.vimeo16` makes this set")
+    return FolderClips(config.path, matrix=config.matrix, colour=config.colour)
 
 
 def open_folder(config: FolderConfig) -> ClipSource:

@@ -13,6 +13,9 @@ from lvc.datasets.sequences import Source
 from lvc.errors import UserError
 from lvc.evaluation.measure import Measurement
 
+CURVE_POINTS = 6
+"""Quality indices at which a variable-rate export is coded where none are asked for."""
+
 
 @dataclass(frozen=True)
 class System:
@@ -94,7 +97,13 @@ def _qualities(facts: dict[str, Any], config: EvaluateConfig) -> tuple[float | N
     for q in config.qualities:
         if not 0 <= q <= count - 1:
             raise UserError(f"qualities: {facts['path']} has 0 to {count - 1}, got {q:g}")
-    return config.qualities or ((count - 1) / 2,)
+    return config.qualities or default_qualities(count)
+
+
+def default_qualities(count: int) -> tuple[float, ...]:
+    """Quality indices of a curve: six from the lowest to the highest, as pMCTF-L's evaluation takes of its 21."""
+    points = min(CURVE_POINTS, count)
+    return tuple(float(round(i * (count - 1) / max(points - 1, 1))) for i in range(points))
 
 
 def _export(

@@ -14,7 +14,7 @@ Decided where the paper is silent or contradicts itself:
 * A U-Net of the generator gets the first feature and all earlier U-Nets' outputs; the last one's is propagated.
 * Table 4: its anchor has the predicted flow already, so a row without implicit temporal information is one without
   earlier latents; without the window-attention intra codec is with DCVC-TCM's; without U-Nets is with DCVC-TCM's
-  generator. The mixed blocks stay in every row.
+  generator. The mixed blocks stay in every row but the anchor, which is DCVC-TCM without its motion codec.
 * Rates count all that is written, the hyper latent too (Eq. 1; Sec. 4.1 speaks of the latent only).
 * Fresh weights begin as in DCVC-TCM: an untrained P frame is its reference, warped with the predicted flow.
 """

@@ -79,14 +79,14 @@ def stage_table(records: dict[str, dict[str, Any]]) -> str:
     head = ("stage", "parts", "trained", "frames", "batches", "minutes", *points)
     rows = [head]
     for name, r in records.items():
-        points = [_point(p) if p else "-" for p in map(r.get, ("before", "after"))]
+        points = [point(p) if p else "-" for p in map(r.get, ("before", "after"))]
         facts = f"{r['parameters']:,}", str(r["frames"]), str(r["batches"]), f"{r['seconds'] / 60:.1f}"
         rows.append((name, "+".join(r["train"]), *facts, *points))
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
-def _point(figures: dict[str, float]) -> str:
+def point(figures: dict[str, float]) -> str:
     """A validation point.
 
     Quality and rate of a codec, errors and the warped frame's PSNR of a flow network, what a classifier's choices cost.

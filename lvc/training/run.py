@@ -79,6 +79,7 @@ class Run:
         check_plan(run, self.codec, self.sources)
         self.task = TASKS[run.model.spec.task](run)
         self.validation = self.task.material(self.sources[run.schedule.running[0]])
+        self.whole = self.task.whole(self.validation)
         self._load_weights()
         if run.trainer.channels_last:
             to_channels_last(self.codec)
@@ -144,6 +145,7 @@ class Run:
             self._known_entry(name),
             options.workers,
             logger.videos if logger.wandb or logger.tensorboard else 0,
+            self.whole if name == running[-1] else None,
         )
         callbacks = [
             resume.RandomState(self.config.seed, name),
@@ -240,9 +242,14 @@ class Run:
         if trainer.is_global_zero:
             checkpoints.discard(self._checkpoints(module.name))
             with replacing(self.folder / "summary.txt") as part:
-                part.write_text(console.stage_table(self.state.stages) + "\n")
-            print(console.stage_table({module.name: record}), flush=True)
+                part.write_text(console.stage_table(self.state.stages) + "\n" + self._all_clips(record))
+            print(console.stage_table({module.name: record}) + "\n" + self._all_clips(record), end="", flush=True)
         self.interrupt.after_stage(trainer, module.name)
+
+    def _all_clips(self, record: dict[str, Any]) -> str:
+        """The line on the whole validation set, where a stage measured it."""
+        whole = record.get("whole")
+        return f"all {len(self.whole)} validation clips: {console.point(whole)}\n" if whole else ""
 
     def _export(self, path: Path) -> Path:
         """Export the codec as it is now, from the first process only."""

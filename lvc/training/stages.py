@@ -97,11 +97,22 @@ def build_optimizer(parameters: Iterable[Any], config: OptimizerConfig, lr: floa
     """
     known = {name: getattr(torch.optim, name) for name in OPTIMIZERS}
     optimizer = load("optimizers", config.name, "optimizer.name", known)
-    parameters = [p for p in parameters if isinstance(p, dict) or p.requires_grad]
+    given = [p for p in parameters if isinstance(p, dict) or p.requires_grad]
+    groups = given if isinstance(given[0], dict) else [{"params": given}]
+    if config.decay == "weights":
+        groups = [part for group in groups for part in _decayed_and_not(group)]
     try:
-        return optimizer(parameters, lr=lr, **config.kwargs)
+        return optimizer(groups, lr=lr, **config.kwargs)
     except (TypeError, ValueError) as error:
         raise UserError(f"optimizer.kwargs: {config.name} refuses {config.kwargs}: {error}") from None
+
+
+def _decayed_and_not(group: dict[str, Any]) -> list[dict[str, Any]]:
+    """A group's weights, and its biases and other vectors, which do not decay."""
+    weights = [p for p in group["params"] if p.ndim > 1]
+    vectors = [p for p in group["params"] if p.ndim <= 1]
+    parts = [{**group, "params": weights}, {**group, "params": vectors, "weight_decay": 0.0}]
+    return [part for part in parts if part["params"]]
 
 
 def parameter_groups(codec: nn.Module, factors: dict[str, float]) -> list[dict[str, Any]]:

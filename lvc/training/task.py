@@ -10,7 +10,7 @@ from lvc.codec import VideoCodec
 from lvc.config.contract import ConfigError
 from lvc.config.data import AugmentConfig
 from lvc.config.run import RunConfig, stage_dataset
-from lvc.datasets.clips import SampledClips, WholeClips
+from lvc.datasets.clips import SampledClips, WholeClips, fixed_subset
 from lvc.datasets.flow_pairs import FlowPairs, held_out
 from lvc.datasets.rendered import render_ahead
 from lvc.datasets.sources import check_lengths, open_source
@@ -67,18 +67,27 @@ class CodecTask:
 
     def material(self, source: Any) -> Dataset:
         """What validation measures; ``source`` stands in where the run has no validation set."""
-        return self._clips(source)
+        return self._clips(source, self.run.trainer.validation_clips)
 
-    def _clips(self, source: Any) -> WholeClips:
+    def whole(self, material: Any) -> Dataset | None:
+        """All that the run could validate on, where it is more than ``material``."""
+        if self.run.validation is None or not self.run.trainer.final_validation:
+            return None
+        whole = self._clips(None, None)
+        return whole if len(whole) > len(material) else None
+
+    def _clips(self, source: Any, count: int | None) -> WholeClips:
         options = self.run.trainer
-        few = None if self.run.validation is not None else TRAINING_CLIPS
         if self.run.validation is not None:
             source = open_source(self.run.validation)
+            clips = fixed_subset(source, count)
+        else:
+            clips = range(min(count or TRAINING_CLIPS, TRAINING_CLIPS, len(source)))
         try:
             check_lengths(source, options.validation_frames)
         except UserError as error:
             raise UserError(f"trainer.validation_frames: {error}") from None
-        return WholeClips(source, options.validation_frames, clips=options.validation_clips or few)
+        return WholeClips(source, options.validation_frames, clips=clips)
 
 
 class FlowTask(CodecTask):
@@ -102,13 +111,19 @@ class FlowTask(CodecTask):
 
     def material(self, source: Any) -> Dataset:
         """See :meth:`CodecTask.material`: held-out scenes always, and clips where the run has some to validate on."""
-        scenes = held_out(self.run.trainer.validation_clips or HELD_OUT)
+        count = self.run.trainer.validation_clips
+        scenes = held_out(min(count or HELD_OUT, HELD_OUT))
         if self.run.validation is None:
             return FlowMaterial(scenes)
-        clips = self._clips(source)
+        clips = self._clips(source, count)
         if isinstance(clips.source, SyntheticClips):
             return FlowMaterial(clips.source)
         return FlowMaterial(scenes, clips)
+
+    def whole(self, material: FlowMaterial) -> Dataset | None:
+        """See :meth:`CodecTask.whole`: the same scenes, and all clips."""
+        clips = None if material.clips is None else super().whole(material.clips)
+        return None if clips is None else FlowMaterial(material.scenes, clips)
 
 
 class ClassifierTask(CodecTask):

@@ -111,6 +111,7 @@ class Validator(pl.Callback):
         entry: The entry's figures where they are known: the end of the stage before, and nothing changed since.
         workers: Data-loading processes.
         videos: Clips shown as videos.
+        whole: The whole set, of which ``clips`` are a part, where it is to be measured at the stage's end.
     """
 
     def __init__(
@@ -122,9 +123,11 @@ class Validator(pl.Callback):
         entry: dict[str, float] | None = None,
         workers: int = 0,
         videos: int = 0,
+        whole: Any | None = None,
     ):
         self.clips, self.every, self.pictures, self.anchor = clips, every, pictures, anchor
         self.entry, self.workers, self.videos = entry, workers, videos
+        self.whole = whole
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if "before" not in module.record:
@@ -149,6 +152,10 @@ class Validator(pl.Callback):
         module.codec.eval()
         with counting_escapes(module.codec) as count:
             module.record["after"] = self.validate(trainer, module)
+            if self.whole is not None:
+                module.record["whole"] = self.measure_all(trainer, module, self.whole, shown=False)
+                named = {key.replace("val/", "whole/"): value for key, value in module.record["whole"].items()}
+                log_metrics(trainer, module, named)
         module.record["escapes"] = count.shares
         for name, share in count.shares.items() if module.stage.loss.rate else ():
             if share > ESCAPES:
@@ -156,10 +163,18 @@ class Validator(pl.Callback):
                 warn(trainer, module, f"{what}, so files will be larger than estimated")
 
     def validate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, float]:
-        """Measure every clip, log the means and return them."""
+        """Measure the clips, log the means and return them."""
+        metrics = self.measure_all(trainer, module, self.clips)
+        log_metrics(trainer, module, metrics)
+        return metrics
+
+    def measure_all(
+        self, trainer: pl.Trainer, module: pl.LightningModule, clips: Any, shown: bool = True
+    ) -> dict[str, float]:
+        """Means over all clips, of which the first are shown in the logs as pictures and videos."""
         module.codec.eval()
-        figures = {}
-        for index, item in self.items(trainer):
+        figures, pictures, videos = {}, self.pictures * shown, self.videos * shown
+        for index, item in self.items(trainer, clips):
             clip = item["clip"].to(module.device)
             metric = METRICS[module.loss.metric]
             if min(clip.shape[-2:]) < metric.smallest_side:
@@ -169,24 +184,21 @@ class Validator(pl.Callback):
                 )
             with torch.compiler.set_stance("force_eager"):  # clips of all sizes are not worth compiling for
                 figures[index] = measure(
-                    module.codec, clip, module.loss, index < self.pictures, module.motion_only, index < self.videos
+                    module.codec, clip, module.loss, index < pictures, module.motion_only, index < videos
                 )
         module.train()
         figures = gather(figures, trainer.world_size)
         metrics = {k: sum(f.metrics[k] for f in figures) / len(figures) for k in figures[0].metrics}
         metrics |= self._against_anchor(metrics)
-        log_metrics(trainer, module, metrics)
         log_pictures(trainer, module, [f.panel for f in figures if f.panel is not None])
         log_videos(trainer, module, [f.video for f in figures if f.video is not None])
         return metrics
 
-    def items(self, trainer: pl.Trainer) -> Iterator[tuple[int, dict[str, Any]]]:
+    def items(self, trainer: pl.Trainer, clips: Any) -> Iterator[tuple[int, dict[str, Any]]]:
         """This process's share of the clips, with their numbers."""
-        mine = range(trainer.global_rank, len(self.clips), trainer.world_size)
+        mine = range(trainer.global_rank, len(clips), trainer.world_size)
         # a generator of its own: drawing a seed for the workers must not move the training's random numbers
-        loader = DataLoader(
-            Subset(self.clips, mine), batch_size=None, num_workers=self.workers, generator=torch.Generator()
-        )
+        loader = DataLoader(Subset(clips, mine), batch_size=None, num_workers=self.workers, generator=torch.Generator())
         yield from zip(mine, loader, strict=True)
 
     def _against_anchor(self, metrics: dict[str, float]) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pytest
 
 from lvc.config.compose import compose
 from lvc.config.contract import ConfigError, build
-from lvc.config.data import FolderConfig, SyntheticConfig, Vimeo90kConfig
+from lvc.config.data import Clips16Config, FolderConfig, SyntheticConfig, Vimeo90kConfig
 from lvc.config.groups import choices, conf_dir, offered
 from lvc.config.intra import INTRA_CODECS
 from lvc.config.model import MODELS, ModelConfig
@@ -140,6 +140,8 @@ def test_every_field_of_the_contract_can_be_overridden_without_a_plus():
     for contract, name in [(FolderConfig, "folder"), (Vimeo90kConfig, "vimeo90k"), (SyntheticConfig, "synthetic")]:
         data = compose("train", [f"dataset={name}", f"validation={name}"])
         assert set(data["dataset"]) == set(data["validation"]) == {f.name for f in fields(contract)}
+    clips16 = run_of("dataset=clips16").dataset
+    assert clips16 == Clips16Config(name="clips16", path=clips16.path)
     for model in list(SCHEDULES):
         data = compose("train", [f"model={model}"])
         assert set(data["model"]) == {f.name for f in fields(run_with(model).model)}

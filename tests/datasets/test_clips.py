@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lvc.config.data import AugmentConfig, SyntheticConfig
-from lvc.datasets.clips import SampledClips, WholeClips
+from lvc.datasets.clips import SampledClips, WholeClips, fixed_subset
 from lvc.datasets.folder import FolderClips
 from lvc.datasets.synthetic import SyntheticClips
 from lvc.errors import UserError
@@ -136,6 +136,29 @@ def test_validation_refuses_what_is_unreadable(damaged):
         dataset[6]
 
 
+def test_a_fixed_subset_follows_from_names_alone():
+    class Named:
+        def __init__(self, names):
+            self.names = names
+
+        def __len__(self):
+            return len(self.names)
+
+        def name(self, index):
+            return self.names[index]
+
+    def chosen(names, count):
+        return {names[index] for index in fixed_subset(Named(names), count)}
+
+    names = [f"{n:05d}/0001" for n in range(500)]
+    few = chosen(names, 32)
+    assert len(few) == 32 and few != set(names[:32])
+    assert chosen(names[::-1], 32) == few < chosen(names, 64)
+    assert len(chosen([*names, "new"], 32) - few) <= 1
+    assert {name[2] for name in few} == set("01234")  # from all of the set
+    assert chosen(names, None) == set(names)
+
+
 def test_whole_clips(folder):
     source = FolderClips(str(folder))
     sample = WholeClips(source)[2]
@@ -143,6 +166,6 @@ def test_whole_clips(folder):
     assert (sample["name"], sample["index"]) == ("clip2", 2)
     sample = WholeClips(source, frames=3, crop=32)[2]
     assert np.array_equal(sample["clip"].permute(0, 2, 3, 1).numpy(), clip(2)[:3, 8:40, 16:48])
-    assert len(WholeClips(source, clips=4)) == len(list(WholeClips(source, clips=4))) == 4
+    assert [sample["index"] for sample in WholeClips(source, clips=[1, 3])] == [1, 3]
     with pytest.raises(UserError, match="has 8 frames, and frame 9"):
         WholeClips(source, frames=9)[0]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lvc.config.data import FolderConfig, SyntheticConfig, Vimeo90kConfig
+from lvc.config.data import Clips16Config, FolderConfig, SyntheticConfig, Vimeo90kConfig
 from lvc.datasets.sources import check_lengths, open_source
 from lvc.errors import UserError
 
@@ -126,3 +126,11 @@ def test_real_clips(real_clips):
     assert source.read(0, 2, 3, 4).shape == (3, 256, 448, 3)
     with pytest.raises(UserError, match="did you mean one of its folders"):
         folder_source(real_clips)
+
+
+def test_the_16_frame_set_is_a_folder_of_clips_and_says_what_makes_it(folder, tmp_path):
+    source = open_source(Clips16Config(name="clips16", path=str(folder)))
+    plain = folder_source(folder)
+    assert [source.name(i) for i in range(len(source))] == [plain.name(i) for i in range(len(plain))]
+    with pytest.raises(UserError, match=r"nowhere: no such folder; `python -m data.vimeo16` makes this set"):
+        open_source(Clips16Config(name="clips16", path=str(tmp_path / "nowhere")))

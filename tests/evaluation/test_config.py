@@ -3,6 +3,7 @@ import pytest
 from lvc.config.compose import compose
 from lvc.config.contract import ConfigError
 from lvc.config.evaluate import build_evaluation
+from lvc.evaluation.systems import default_qualities
 from lvc.evaluation.traditional import options_of
 
 
@@ -46,3 +47,10 @@ def test_the_shipped_configuration_is_valid(protocol):
     assert int(options["g"]) == config.protocol.intra_period == int(protocol[2:])
     assert config.traditional["x265"].options["preset"] == "fast"
     assert set(config.codecs) == {"x264", "x265"} and {"svtav1", "vp9"} <= set(config.traditional)
+
+
+@pytest.mark.parametrize(
+    ("count", "points"), [(21, (0, 4, 8, 12, 16, 20)), (4, (0, 1, 2, 3)), (1, (0,)), (64, (0, 13, 25, 38, 50, 63))]
+)
+def test_a_variable_rate_export_is_coded_at_six_qualities_unless_told_otherwise(count, points):
+    assert default_qualities(count) == points

@@ -41,6 +41,19 @@ def test_what_was_built_fixed_stays_fixed(codec):
     assert not any(p.requires_grad for n, p in codec.named_parameters() if n in fixed)
 
 
+def test_biases_do_not_decay_where_weights_alone_do(codec):
+    config = OptimizerConfig(kwargs={"weight_decay": 0.5}, decay="weights")
+    optimizer = build_optimizer(parameter_groups(codec, {"motion": 0.5}), config, lr=0.1)
+    before = {name: parameter.detach().clone() for name, parameter in codec.named_parameters()}
+    for parameter in codec.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for name, parameter in codec.named_parameters():
+        kept = 0.95 if parameter.ndim > 1 and parameter.requires_grad else 1.0
+        assert torch.allclose(parameter, kept * before[name]), name
+    assert {group["factor"] for group in optimizer.param_groups} == {0.5, 1.0}
+
+
 def test_optimizer_holds_what_trains_and_nothing_else(codec):
     freeze(codec, ["motion"], learnable(codec))
     optimizer = build_optimizer(codec.parameters(), OptimizerConfig(kwargs={"weight_decay": 0.5}), 1e-4)

@@ -1,12 +1,18 @@
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
 from lvc.config.run import AnchorConfig
+from lvc.datasets.clips import WholeClips, fixed_subset
+from lvc.datasets.sources import open_source
 from lvc.entropy.streams import Estimate
+from lvc.export import load_export
 from lvc.models.build import build_codec
 from lvc.training.losses import RateDistortionLoss
+from lvc.training.rows import read_rows
+from lvc.training.run import train
 from lvc.training.validation import Validator, measure
 
 
@@ -64,3 +70,20 @@ def test_rate_difference_to_an_anchor_is_logged(codec):
     validator = Validator([], None, 0, anchor)
     found = validator._against_anchor({"val/bpp": 0.4, "val/psnr": 33.0})
     assert found["val/bd_rate"] == pytest.approx(100, abs=1)
+
+
+def test_a_subset_is_validated_while_training_and_all_clips_once_at_the_end(tiny):
+    held = {"name": "synthetic", "clips": 5, "clip_frames": 2, "height": 64, "width": 64, "shapes": 6, "first": 1000}
+    run, data = tiny(["motion", "frame"], validation=held, trainer={"validation_clips": 2}, stage={"steps": 1})
+    export = load_export(train(run, data))
+    stages = export.info["provenance"]["stages"]
+    assert [("whole" in stage, "after" in stage) for stage in stages.values()] == [(False, True), (True, True)]
+    source, lossy = open_source(run.validation), RateDistortionLoss(run.schedule.stages["frame"].loss, run.loss)
+    few = fixed_subset(source, 2)
+    for when, clips in (("after", few), ("whole", range(5))):
+        items = WholeClips(source, 2, clips=clips)
+        psnrs = [measure(export.codec, item["clip"], lossy).metrics["val/psnr"] for item in items]
+        assert stages["frame"][when]["val/psnr"] == pytest.approx(sum(psnrs) / len(psnrs), rel=1e-5)
+    rows = read_rows(Path(run.dir, "metrics.csv"))
+    assert sum(bool(row.get("whole/psnr")) for row in rows) == 1
+    assert "all 5 validation clips: " in Path(run.dir, "summary.txt").read_text()

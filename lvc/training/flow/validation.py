@@ -15,7 +15,7 @@ from lvc.layers.padding import pad
 from lvc.layers.quality import psnr
 from lvc.models.spynet import FlowNetwork
 from lvc.motion.warp import warp
-from lvc.training.report import log_metrics, log_pictures
+from lvc.training.report import log_pictures
 from lvc.training.validation import Validator, means_over_all
 
 BINS = (0.0, 1.0, 4.0, 16.0, 64.0)
@@ -67,17 +67,18 @@ def errors_by_motion(flow: Tensor, truth: Tensor) -> dict[str, float]:
 class FlowValidator(Validator):
     """Validates at the same times as a codec's validator does; see there for the arguments."""
 
-    def validate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, float]:
-        """Measure every scene and clip, log the means and return them."""
+    def measure_all(
+        self, trainer: pl.Trainer, module: pl.LightningModule, clips: Any, shown: bool = True
+    ) -> dict[str, float]:
+        """Means over all scenes and clips, of which the first are shown in the logs as pictures."""
         module.codec.eval()
         figures, panels = {}, []
-        for index, entry in self.items(trainer):
+        for index, entry in self.items(trainer, clips):
             figures[index], panel = measure(module.codec, entry, module.device)
-            if len(panels) < self.pictures:
+            if len(panels) < self.pictures * shown:
                 panels.append(panel)
         module.train()
         metrics = means_over_all(figures, trainer.world_size)
-        log_metrics(trainer, module, metrics)
         log_pictures(trainer, module, panels)
         return metrics
 

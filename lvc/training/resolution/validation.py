@@ -1,13 +1,13 @@
 """Validation of a classifier of motion's resolution: what its choices cost above the best ones."""
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lvc.training.report import log_metrics
 from lvc.training.resolution.module import ResolutionModule, cross_entropy, expected_excess
 from lvc.training.validation import Validator, means_over_all
 
@@ -15,14 +15,16 @@ from lvc.training.validation import Validator, means_over_all
 class ResolutionValidator(Validator):
     """Validates at the same times as a codec's validator does; see there for the arguments."""
 
-    def validate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, float]:
-        """Measure every clip, log the means and return them."""
+    def measure_all(
+        self, trainer: pl.Trainer, module: pl.LightningModule, clips: Any, shown: bool = True
+    ) -> dict[str, float]:
+        """Means over all clips; there is nothing to show."""
         module.codec.eval()
-        figures = {index: measure(module, item["clip"].to(module.device), index) for index, item in self.items(trainer)}
+        figures = {
+            index: measure(module, item["clip"].to(module.device), index) for index, item in self.items(trainer, clips)
+        }
         module.train()
-        metrics = means_over_all(figures, trainer.world_size)
-        log_metrics(trainer, module, metrics)
-        return metrics
+        return means_over_all(figures, trainer.world_size)
 
 
 @torch.no_grad()
