@@ -4,7 +4,20 @@ import argparse
 import sys
 
 from lvc import __version__
-from lvc.cli import cut, dashboard, decode, encode, gather, imports, info, models, scaling, summary, wandb_sweep
+from lvc.cli import (
+    compare,
+    cut,
+    dashboard,
+    decode,
+    encode,
+    gather,
+    imports,
+    info,
+    models,
+    scaling,
+    summary,
+    wandb_sweep,
+)
 from lvc.errors import UserError
 from lvc.startup import prepare
 
@@ -17,6 +30,7 @@ COMMANDS = {
     "summary": summary,
     "scaling": scaling,
     "import": imports,
+    "compare": compare,
     "gather": gather,
     "wandb-sweep": wandb_sweep,
     "dashboard": dashboard,

@@ -9,6 +9,7 @@ from lvc.config.contract import ConfigError, build, contract
 from lvc.config.data import DatasetConfig, colour_of
 from lvc.config.metrics import ASKED
 from lvc.config.motion_resolution import MotionResolutionConfig
+from lvc.config.programs import BinariesConfig, ProgramConfig
 from lvc.config.trainer import LoggerConfig
 
 
@@ -104,11 +105,15 @@ class EvaluateConfig:
     protocol: ProtocolConfig
     """What is coded and measured."""
     codecs: tuple[str, ...] = ("x264", "x265")
-    """Traditional codecs to run, by their names in `traditional`."""
+    """Traditional codecs to run, by their names in `traditional` and `programs`."""
     preset: str = "veryslow"
     """Preset that the table gives x264 and x265."""
     traditional: dict[str, TraditionalConfig] = Field(default_factory=dict)
-    """Traditional codecs by name."""
+    """Traditional codecs of FFmpeg by name."""
+    binaries: BinariesConfig = BinariesConfig()
+    """Folders of reference software."""
+    programs: dict[str, ProgramConfig] = Field(default_factory=dict)
+    """Traditional codecs that are programs, by name."""
     records: tuple[str, ...] = ()
     """Folders of records measured earlier under the same protocol, to show beside."""
     curves: tuple[str, ...] = ()
@@ -144,9 +149,14 @@ class EvaluateConfig:
         if self.labels and len(self.labels) != len(self.exports):
             raise ConfigError("labels", f"has {len(self.labels)} names for {len(self.exports)} entries of exports")
         for codec in self.codecs:
-            if codec not in self.traditional:
-                choices = ", ".join(self.traditional) or "none"
+            if codec not in self.traditional and codec not in self.programs:
+                choices = ", ".join([*self.traditional, *self.programs]) or "none"
                 raise ConfigError("codecs", f"'{codec}' is not in traditional; choices are: {choices}")
+            if codec in self.programs and not self.programs[codec].folder:
+                binary = self.programs[codec].binary
+                raise ConfigError(
+                    f"binaries.{binary}", f"is not set: name the folder of {self.programs[codec].version}"
+                )
 
 
 def build_evaluation(data: dict[str, Any]) -> EvaluateConfig:

@@ -18,8 +18,8 @@ from lvc.evaluation.metrics import QualityMeter
 from lvc.evaluation.motion import MotionPicture
 from lvc.evaluation.perceptual import PERCEPTUAL, PerceptualMeter
 
-CROP_SIDE = 128
-"""Side of the part of a frame that the report shows, in pixels."""
+CROP = (192, 320)
+"""Rows and columns of the part of a frame that the report shows."""
 
 
 @dataclass(frozen=True)
@@ -91,18 +91,18 @@ def compare_frames(
             else:
                 perceptual.add_rgb(original, frame)
             if index == source.count // 2:
-                rows, columns = busiest(original, CROP_SIDE)
+                rows, columns = busiest(original, *CROP)
                 crop = Crop(original[rows, columns], to_bytes(frame)[rows, columns])
         perceptual.measure(meter)
     return meter, crop
 
 
-def busiest(frame: np.ndarray, side: int) -> tuple[slice, slice]:
-    """Rows and columns of the square of ``(H, W, 3)`` with the most detail (mean gradient of luma)."""
+def busiest(frame: np.ndarray, rows: int, columns: int) -> tuple[slice, slice]:
+    """Rows and columns of the part of ``(H, W, 3)`` with the most detail (mean gradient of luma)."""
     luma = frame.astype(np.float32).mean(-1)
     detail = np.abs(np.diff(luma, axis=0, append=luma[-1:])) + np.abs(np.diff(luma, axis=1, append=luma[:, -1:]))
     height, width = luma.shape
-    high, wide, step = min(side, height), min(side, width), 16
+    high, wide, step = min(rows, height), min(columns, width), 16
     total = np.pad(detail.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     tops, lefts = np.arange(0, height - high + 1, step), np.arange(0, width - wide + 1, step)
     top, left = tops[:, None], lefts[None]

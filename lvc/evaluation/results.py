@@ -98,8 +98,9 @@ def write_results(records: list[Record], anchor: str, methods: tuple[str, ...], 
     """Write plots, `bdrate.csv` and `summary.json` into ``output``; the report is another step."""
     metrics = [m for m in METRICS if any(r.value(m) is not None for r in records)]
     others = [codec for codec in codecs_of(records) if codec != anchor]
-    comparisons = [compare(records, c, anchor, m, method) for m in metrics for c in others for method in methods]
-    plots = _draw(records, metrics, output / "plots")
+    kinds = [(m, method) for m in metrics for method in (methods if m in HEADLINE else methods[:1])]
+    comparisons = [compare(records, c, anchor, m, method) for m, method in kinds for c in others]
+    plots = _draw(records, [m for m in metrics if m in HEADLINE], output / "plots")
     results = Results(output / "report.html", records, anchor, metrics, comparisons, plots)
     _write_bdrates(results, output / "bdrate.csv")
     summary = {"anchor": anchor, "comparisons": [asdict(c) for c in comparisons]}

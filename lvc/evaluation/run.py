@@ -16,7 +16,8 @@ from lvc.evaluation.frames import as_columns, write_frames_csv
 from lvc.evaluation.measure import Measurement
 from lvc.evaluation.metrics import bits_per_pixel
 from lvc.evaluation.records import Key, Record, RecordStore, check_comparable, each_once, load_records, write_csv
-from lvc.evaluation.report import write_report
+from lvc.evaluation.report.exports import write_exports
+from lvc.evaluation.report.page import write_report
 from lvc.evaluation.results import Results, write_results
 from lvc.evaluation.systems import System, find_systems
 
@@ -141,6 +142,7 @@ def _write(config: EvaluateConfig, records: list[Record], output: Path) -> Resul
         write_csv(records, output / "results.csv")
         write_frames_csv(records, output / "frames.csv")
         results = write_results(records, config.bdrate.anchor, config.bdrate.methods, output)
+        write_exports(results, output / "exports")
         write_report(results)
         return results
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import Any
 from lvc.config.contract import ConfigError
 from lvc.config.evaluate import EvaluateConfig, TraditionalConfig
 from lvc.config.motion_resolution import MotionResolutionConfig
+from lvc.config.programs import ProgramConfig
 from lvc.datasets.sequences import Source
 from lvc.errors import UserError
 from lvc.evaluation.measure import Measurement
@@ -50,8 +51,15 @@ def find_systems(config: EvaluateConfig) -> list[System]:
 
 
 def _traditional(config: EvaluateConfig) -> list[System]:
-    tables = {codec: config.traditional[codec] for codec in config.codecs}
-    return [_encoder(codec, table, v, config) for codec, table in tables.items() for v in table.points]
+    systems = []
+    for codec in config.codecs:
+        if codec in config.traditional:
+            table = config.traditional[codec]
+            systems += [_encoder(codec, table, value, config) for value in table.points]
+        else:
+            program = config.programs[codec]
+            systems += [_program(codec, program, value, config) for value in program.points]
+    return systems
 
 
 def _encoder(codec: str, table: TraditionalConfig, value: float, config: EvaluateConfig) -> System:
@@ -66,6 +74,21 @@ def _encoder(codec: str, table: TraditionalConfig, value: float, config: Evaluat
         facts={},
         suffix=".mkv",
         measure=lambda source, target: measure_traditional(table, value, source, config.protocol, target),
+    )
+
+
+def _program(codec: str, table: ProgramConfig, value: float, config: EvaluateConfig) -> System:
+    from lvc.evaluation.program import describe_program, measure_program
+
+    point = f"{table.quality}={value:g}"
+    return System(
+        codec=codec,
+        point=point,
+        name=f"{codec}-{point}",
+        settings=describe_program(table, value, config.protocol),
+        facts={"folder": table.folder},
+        suffix=".bin",
+        measure=lambda source, target: measure_program(table, value, source, config.protocol, target),
     )
 
 

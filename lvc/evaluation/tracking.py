@@ -47,7 +47,14 @@ def log_results(config: EvaluateConfig, results: Results) -> None:
     pictured = [r for r in results.records if r.motion and Path(r.motion["picture"]).is_file()]
     motion = {f"motion/{r.sequence}/{r.codec}, {r.point}": wandb.Image(r.motion["picture"]) for r in pictured}
     plots = {f"plots/{m}-{s or 'mean'}": wandb.Image(f"{stem}.png") for (m, s), stem in results.plots.items()}
-    run.log({**{f"tables/{name}": made for name, made in tables.items()}, **plots, **motion})
+    run.log(
+        {
+            **{f"tables/{name}": made for name, made in tables.items()},
+            **plots,
+            **motion,
+            "report": wandb.Html(str(results.path)),
+        }
+    )
     for codec in codecs_of(results.records):
         for metric in results.metrics:
             delta = results.headline(codec, metric)

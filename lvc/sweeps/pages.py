@@ -5,7 +5,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from lvc.config.metrics import METRICS
-from lvc.evaluation.report import data_uri
+from lvc.evaluation.report.pictures import data_uri
 from lvc.evaluation.results import columns, percent
 from lvc.sweeps.gathered import Gathered, Section
 
@@ -30,7 +30,7 @@ def write_pages(gathered: Gathered) -> None:
         "members": [_cells(row) for row in gathered.rows()],
         "sections": [_section(s) for s in gathered.sections],
     }
-    loader = ChoiceLoader([PackageLoader("lvc.sweeps", "."), PackageLoader("lvc.evaluation", ".")])
+    loader = ChoiceLoader([PackageLoader("lvc.sweeps", "."), PackageLoader("lvc.evaluation.report", ".")])
     for name in ("gathered.md", "gathered.html"):
         environment = Environment(
             loader=loader,
