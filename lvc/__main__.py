@@ -1,7 +1,9 @@
-"""``python -m lvc``: encode, decode and inspect files, list and summarise models, import weights."""
+"""``lvc`` and ``python -m lvc``: train, evaluate, encode, decode and inspect files, list models, import weights."""
 
 import argparse
 import sys
+from importlib import import_module
+from pathlib import Path
 
 from lvc import __version__
 from lvc.cli import (
@@ -37,11 +39,26 @@ COMMANDS = {
 }
 
 
+COMPOSED = {
+    "train": "Train a codec: compose the configuration, run the schedule, export.",
+    "evaluate": "Measure codecs on real bitstreams and compare them.",
+}
+"""Commands whose options Hydra composes; they have a help of their own."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the process's exit code (2 for a mistake of the user's, said in one line)."""
-    parser = argparse.ArgumentParser(prog="python -m lvc", description="Learned video codecs from the command line.")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in COMPOSED:
+        sys.argv = [f"lvc {arguments[0]}", *arguments[1:]]
+        import_module(f"lvc.cli.{arguments[0]}").main()
+        return 0
+    program = "lvc" if Path(sys.argv[0]).name == "lvc" else "python -m lvc"
+    parser = argparse.ArgumentParser(prog=program, description="Learned video codecs from the command line.")
     parser.add_argument("--version", action="version", version=f"lvc {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, what in COMPOSED.items():
+        commands.add_parser(name, help=what)
     for name, module in COMMANDS.items():
         first = module.__doc__.splitlines()[0]
         sub = commands.add_parser(name, help=first, description=module.__doc__, formatter_class=_Formatter)

@@ -1,5 +1,6 @@
 """The ``--help`` page of an entry point, made from its config file, the config groups and the contract."""
 
+import sys
 from collections.abc import Sequence
 from textwrap import fill
 
@@ -25,7 +26,7 @@ def help_page(config_name: str, contract: type | None, common: Sequence[str]) ->
     """
     own = OmegaConf.load(conf_dir() / f"{config_name}.yaml")
     header, footer = (OmegaConf.select(own, f"hydra.help.{part}", default="") for part in ("header", "footer"))
-    script = f"python {config_name}.py"
+    script = sys.argv[0] if sys.argv[0].startswith("lvc ") else f"python {config_name}.py"
     parts = [header, f"usage: {script} [group=choice ...] [option=value ...] [flags]"]
     parts.append("Groups (default first):\n" + "\n".join(map(_group, offered(config_name))))
     if contract is not None and common:
