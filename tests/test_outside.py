@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -81,3 +82,11 @@ def test_its_mistakes_are_one_line_too(choice, message, tmp_path):
     done = lvc("train.py", *CHOICES, *PLAIN, f"dir={tmp_path / 'run'}", choice, check=False)
     assert done.returncode == 2 and message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_page_shows_the_package():
+    page = (ROOT / "docs" / "adding-a-metric.md").read_text(encoding="utf-8")
+    assert f"```python\n{(OUTSIDE / 'lvc_example' / 'metric.py').read_text()}```" in page
+    shown = re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1].replace('project.entry-points."', "").replace('"', "")
+    points = (OUTSIDE / "lvc_example-0.1.dist-info" / "entry_points.txt").read_text()
+    assert shown == points.replace("broken = lvc_example.config:Missing\n", "")
