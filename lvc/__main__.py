@@ -21,7 +21,7 @@ from lvc.cli import (
     wandb_sweep,
 )
 from lvc.errors import UserError
-from lvc.startup import prepare
+from lvc.startup import end_when_asked, prepare
 
 COMMANDS = {
     "encode": encode,
@@ -86,4 +86,5 @@ class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaults
 
 
 if __name__ == "__main__":
+    end_when_asked()
     sys.exit(main())

@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from lvc.errors import UserError
+from lvc.names import shortened
+
+
+def partial(path: Path) -> Path:
+    """Where a file is written until it is complete: beside it, by a name of this process's own."""
+    return path.with_name(f".{shortened(path.name)}.{os.getpid()}.part")
 
 
 @contextmanager
@@ -21,7 +27,7 @@ def replacing(path: Path, make_folder: bool = True) -> Iterator[Path]:
     Raises:
         UserError: If it cannot be written; what ``path`` held before is kept.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = partial(path)
     try:
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +81,7 @@ def check_writable(path: Path) -> None:
     Raises:
         UserError: If it cannot.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = partial(path)
     try:
         if path.is_dir():
             raise IsADirectoryError(None, "it is a folder")

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import sys
 import warnings
 
@@ -16,6 +17,11 @@ def prepare() -> None:
     # given when CompressAI is imported, and nothing that a user could do anything about
     warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
     keep_freed_memory()
+
+
+def end_when_asked() -> None:
+    """Let SIGTERM end the process as Ctrl-C does, so that no half file is left; training listens for itself."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def keep_freed_memory() -> None:

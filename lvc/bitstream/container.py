@@ -10,15 +10,16 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
 import msgpack
+from pydantic import TypeAdapter, ValidationError
 
 from lvc.bitstream.packet import Packet, exactly, read_varint, varint
-from lvc.errors import BitstreamError
+from lvc.errors import BitstreamError, UserError
 
 MAGIC = b"LVC"
 VERSION = 1
@@ -26,6 +27,8 @@ END = "."
 MAX_SIDE = 1 << 14
 MAX_HEADER = 1 << 12
 MAX_THREADS = 1 << 10
+MAX_RATE = 1 << 32
+MAX_LAYERS = 1 << 5
 HAS_QUALITY = 0x80
 """Bit of a packet's kind letter."""
 
@@ -61,10 +64,20 @@ class Header:
     layers: int = 1
 
 
+_HEADER = TypeAdapter(Header)
+
+
 def write_header(file: BinaryIO, header: Header) -> int:
-    """Write the file's start; returns the bytes written."""
-    fields = {**asdict(header), "fps": [header.fps.numerator, header.fps.denominator]}
-    body = msgpack.packb(list(fields.values()))
+    """Write the file's start; returns the bytes written.
+
+    Raises:
+        UserError: What a reader would refuse.
+    """
+    values = {**asdict(header), "fps": [header.fps.numerator, header.fps.denominator]}
+    body = msgpack.packb(list(values.values()))
+    problem = _problem(header) or (f"{len(body)} bytes" if len(body) > MAX_HEADER else None)
+    if problem:
+        raise UserError(f"a bitstream cannot say {problem}")
     return file.write(MAGIC + bytes([VERSION]) + struct.pack("<H", len(body)) + body + _crc(body))
 
 
@@ -86,12 +99,51 @@ def read_header(file: BinaryIO) -> Header:
     body = exactly(file, length, "the header")
     if exactly(file, 4, "the header") != _crc(body):
         raise BitstreamError("damaged header: its checksum does not match")
-    header = Header(*msgpack.unpackb(body))
-    if not (0 < header.height <= MAX_SIDE and 0 < header.width <= MAX_SIDE):
-        raise BitstreamError(f"damaged header: a frame of {header.width}x{header.height}")
+    header = _header(body)
+    if problem := _problem(header):
+        raise BitstreamError(f"damaged header: {problem}")
+    return header
+
+
+def check_size(height: int, width: int) -> None:
+    """Refuse frames before they are coded that no bitstream can say.
+
+    Raises:
+        UserError: For a side that is too long.
+    """
+    if problem := _size_problem(height, width):
+        raise UserError(f"a bitstream cannot say {problem}; sides have {MAX_SIDE} samples at most")
+
+
+def _header(body: bytes) -> Header:
+    """The header whose fields ``body`` holds."""
+    try:
+        values = msgpack.unpackb(body)
+        names = [field.name for field in fields(Header)]
+        if len(values) > len(names):
+            raise BitstreamError(
+                f"its header says {len(values)} things and this build knows {len(names)}: take a newer"
+            )
+        given = dict(zip(names, values, strict=False))
+        return _HEADER.validate_python({**given, "fps": Fraction(*given["fps"])})
+    except (ValueError, TypeError, LookupError, ZeroDivisionError, msgpack.UnpackException) as error:
+        reason = error.errors()[0]["loc"][0] if isinstance(error, ValidationError) else type(error).__name__
+        raise BitstreamError(f"its header does not say what this build expects ({reason})") from None
+
+
+def _problem(header: Header) -> str | None:
+    """What a header says that cannot be."""
+    if header.fps <= 0 or max(header.fps.numerator, header.fps.denominator) > MAX_RATE:
+        return f"{header.fps} frames per second"
     if not 0 < header.threads <= MAX_THREADS:
-        raise BitstreamError(f"damaged header: {header.threads} threads")
-    return Header(**{**asdict(header), "fps": Fraction(*header.fps)})
+        return f"{header.threads} threads"
+    if not 0 < header.layers <= MAX_LAYERS:
+        return f"{header.layers} layers"
+    return _size_problem(header.height, header.width)
+
+
+def _size_problem(height: int, width: int) -> str | None:
+    return None if 0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE else f"a frame of {width}x{height}"
 
 
 @contextmanager
@@ -165,9 +217,19 @@ def read_packets(file: BinaryIO) -> Iterator[Packet]:
         if packet.kind == END:
             if packet.index != count:
                 raise BitstreamError(f"the end mark counts {packet.index} frames, and {count} were read")
+            _check_end(file)
             return
         yield packet
         count += 1
+
+
+def _check_end(file: BinaryIO) -> None:
+    """Refuse what follows the end mark: two files put together, say, of which only the first would be seen."""
+    rest = file.read(len(MAGIC))
+    if rest:
+        count = len(rest) + sum(len(block) for block in iter(lambda: file.read(1 << 20), b""))
+        what = ": another bitstream; keep each in a file of its own" if rest == MAGIC else ""
+        raise BitstreamError(f"{count} bytes follow the end mark{what}")
 
 
 def _crc(body: bytes) -> bytes:

@@ -4,7 +4,10 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import BinaryIO
 
-from lvc.errors import BitstreamError
+from lvc.errors import BitstreamError, UserError
+
+_LARGEST = 35
+"""Bits of a number."""
 
 QUALITY_STEPS = 255
 """Steps from the lowest quality to the highest, where packets say theirs."""
@@ -56,7 +59,13 @@ def cut(packet: Packet, missing: int) -> Packet:
 
 
 def varint(value: int) -> bytes:
-    """Seven bits a byte, low ones first, the top bit set while more follow."""
+    """Seven bits a byte, low ones first, the top bit set while more follow.
+
+    Raises:
+        UserError: For more than :func:`read_varint` reads.
+    """
+    if value >> _LARGEST:
+        raise UserError(f"a bitstream cannot say {value}: it is above 2^{_LARGEST}")
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -68,7 +77,7 @@ def varint(value: int) -> bytes:
 def read_varint(file: BinaryIO, what: str) -> int:
     """The inverse of :func:`varint`; ``what`` is named in the message of a BitstreamError."""
     value = 0
-    for shift in range(0, 35, 7):
+    for shift in range(0, _LARGEST, 7):
         (byte,) = exactly(file, 1, what)
         value |= (byte & 0x7F) << shift
         if byte < 0x80:

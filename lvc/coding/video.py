@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lvc.bitstream.container import Header, open_bitstream, write_end, write_header, write_packet
+from lvc.bitstream.container import Header, check_size, open_bitstream, write_end, write_header, write_packet
 from lvc.bitstream.packet import Packet, cut
 from lvc.codec import EncodedFrame
 from lvc.coding.rate_control import RateControl
@@ -220,6 +220,8 @@ def temporal_levels(header: Header, level: int | None) -> int:
         UserError: For a level that the stream does not have.
     """
     fewest = header.structure.get("temporal_level", 0)
+    if not isinstance(fewest, int):
+        raise BitstreamError(f"damaged header: a temporal level of {fewest!r}")
     most = structure_named(header.structure).temporal_levels(header.structure)
     if level is None:
         return fewest
@@ -256,7 +258,9 @@ def _on_device(frames: Iterable[Tensor], codec: torch.nn.Module) -> Iterator[Ten
 def _of_one_size(frames: Iterable[Tensor]) -> Iterator[Tensor]:
     first = None
     for index, frame in enumerate(frames):
-        first = first or frame.shape
+        if first is None:
+            first = frame.shape
+            check_size(*first[-2:])
         if frame.shape != first:
             size, wanted = f"{frame.shape[-1]}x{frame.shape[-2]}", f"{first[-1]}x{first[-2]}"
             raise UserError(f"frame {index} is {size}, and the video began with {wanted}")

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,8 +30,7 @@ def complaint(
     """
     text = str(error)
     if isinstance(error, OverrideParseException):
-        hint = "options are key=value; quote a value that holds one of ,=()[]{}: as in 'key=\"value\"'"
-        return ConfigError("", f"cannot read '{error.override}': {hint}")
+        return ConfigError("", f"cannot read '{error.override}': {_disliked(error.override)}")
     if isinstance(error, MissingConfigException) and (error.missing_cfg_file or "").startswith("hydra/"):
         group, _, choice = error.missing_cfg_file.rpartition("/")
         have = f"launchers and sweepers come as packages: {_PLUGINS} (docs/sweeps.md)"
@@ -53,6 +53,17 @@ def complaint(
     if found := re.match(r"Error merging override [+~]*([^=\s]+)", text):
         return ConfigError(found[1], str(error.__cause__).splitlines()[0])
     return ConfigError("", " ".join(text.split()))
+
+
+def _disliked(override: str) -> str:
+    """What Hydra's grammar has against an override."""
+    key, given, value = override.partition("=")
+    found = re.search(r"[^\w/\\+.$%*@?|: -]", value, re.ASCII)  # what values may hold without quotes
+    if not given or found is None:
+        return "options are key=value"
+    quote = "'" if '"' in value else '"'
+    quoted = shlex.quote(f"{key}={quote}{value}{quote}")
+    return f"it holds {found[0]!r}, so quote the value, inside of the shell's quotes: {quoted}"
 
 
 def _key(override: str) -> str:

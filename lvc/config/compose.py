@@ -2,11 +2,13 @@
 
 import math
 import os
+import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from lvc.config.groups import choices, conf_dir
 from lvc.config.help import help_page
 from lvc.config.model import MODELS
 from lvc.errors import UserError
+from lvc.names import shortened
 
 
 def compose(config_name: str, overrides: Sequence[str] = (), directory: str | Path | None = None) -> dict[str, Any]:
@@ -75,6 +78,7 @@ def run_main(
         contract: The dataclass that ``build`` makes, whose field descriptions ``--help`` shows.
         common: Keys of the fields that ``--help`` shows.
     """
+    _typed_at_home()
     args = get_args()
     if args.help:
         print(help_page(config_name, contract, common))
@@ -194,11 +198,25 @@ def _parse(overrides: list[str]) -> list[Override]:
 def _plain(config: DictConfig) -> dict[str, Any]:
     """Plain dictionaries and lists, with nothing left to resolve."""
     try:
-        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        return _at_home(OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
     except MissingMandatoryValue as error:
         raise ConfigError(error.full_key, "is required and has no value") from None
     except OmegaConfBaseException as error:
         raise ConfigError(error.full_key or "", str(error).splitlines()[0]) from None
+
+
+def _at_home(tree: Any) -> Any:
+    """Put the home folder for ``~`` where a text begins with it, as a shell does."""
+    if isinstance(tree, dict):
+        return {key: _at_home(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_at_home(value) for value in tree]
+    return os.path.expanduser(tree) if isinstance(tree, str) and tree.startswith("~") else tree
+
+
+def _typed_at_home() -> None:
+    """The same on the command line, whose grammar has no ``~``."""
+    sys.argv[1:] = [re.sub(r"(?<=[=,\[])~(?=/|$)", os.path.expanduser("~"), word) for word in sys.argv[1:]]
 
 
 def _nearest(value: Any, table: dict[float, Any]) -> Any:
@@ -230,6 +248,28 @@ def _ablations(model: str, twice: Sequence[str] = ()) -> str:
 
 
 register()
+
+
+@lru_cache
+def _moment() -> str:
+    """A name for what this process does now. Processes that torchrun or a cluster starts together share it."""
+    job = os.environ.get("SLURM_JOB_ID") or (os.getppid() if "RANK" in os.environ else os.getpid())
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{job}"
+
+
+def _variable(name: str, default: str) -> str:
+    """An environment variable; one that is empty counts as not set: ``${variable:LVC_RUNS,runs}``."""
+    return os.environ.get(name) or default
+
+
+def _member_folder(name: str) -> str:
+    """The name of a member's folder, short enough for a file system: ``${member_folder:${...}}``."""
+    return "/".join(shortened(part) for part in name.split("/"))
+
+
+OmegaConf.register_new_resolver("moment", _moment, replace=True)
+OmegaConf.register_new_resolver("variable", _variable, replace=True)
+OmegaConf.register_new_resolver("member_folder", _member_folder, replace=True)
 OmegaConf.register_new_resolver("share", _share, replace=True)
 OmegaConf.register_new_resolver("rate_point", _rate_point, replace=True)
 OmegaConf.register_new_resolver("ablations", _ablations, replace=True)

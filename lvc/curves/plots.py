@@ -23,6 +23,7 @@ STYLE = {
     "axes.grid": True,
     "grid.color": "#e4e4e4",
     "legend.frameon": False,
+    "text.parse_math": False,  # names may hold dollars
     "svg.hashsalt": "lvc",  # the same picture gives the same file
 }
 
@@ -57,7 +58,7 @@ def plot_curves(
             axes.plot(
                 curve.bpp,
                 curve.quality,
-                label=codec,
+                label=as_label(codec),
                 color=COLOURS[place % len(COLOURS)],
                 marker=MARKERS[place % len(MARKERS)],
                 markersize=5,
@@ -73,6 +74,11 @@ def plot_curves(
         axes.margins(y=0.08)
         axes.legend(loc="best")
         save(figure, stem)
+
+
+def as_label(name: str) -> str:
+    """A name as a legend shows it, which leaves out what begins with an underscore."""
+    return f" {name}" if name.startswith("_") else name
 
 
 def save(figure: Figure, stem: Path) -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from lvc.curves.plots import COLOURS, STYLE, save
+from lvc.curves.plots import COLOURS, STYLE, as_label, save
 from lvc.evaluation.records import Record
 
 FACTOR_MARKERS = {2: "s", 4: "*", 8: "P"}
@@ -71,7 +71,7 @@ def _legend(records: list[Record], styles: dict[str, int], dashed: set[str], fac
             [],
             color=COLOURS[styles[r.codec] % len(COLOURS)],
             linestyle="--" if r.codec in dashed else "-",
-            label=f"{r.codec}\n{r.point}",
+            label=as_label(f"{r.codec}\n{r.point}"),
         )
         for r in records
     ]

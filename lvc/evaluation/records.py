@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lvc.errors import UserError
+from lvc.files import partial
+from lvc.names import shortened
 
 FORMAT = 1
 
@@ -130,7 +132,8 @@ class RecordStore:
 
     def stem(self, key: Key, name: str) -> Path:
         """Path of a record's files without their suffix; unlike measurements never share it."""
-        return self.folder / re.sub(r"[^\w.=-]+", "_", f"{key.sequence}-{name}-{key.digest}")
+        plain = re.sub(r"[^\w.=-]+", "_", f"{key.sequence}-{name}")
+        return self.folder / f"{shortened(plain)}-{key.digest}"
 
     def find(self, key: Key, name: str) -> Record | None:
         """The record of exactly this measurement, if it is there and without error."""
@@ -147,7 +150,7 @@ class RecordStore:
     def write(self, record: Record, name: str) -> Record:
         """Write a record, never leaving half a file under its name, and return it as it reads back."""
         path = Path(f"{self.stem(record.key, name)}.json")
-        draft = path.with_suffix(".tmp")
+        draft = partial(path)
         draft.write_text(json.dumps(_plain(asdict(record)), indent=1, allow_nan=False))
         os.replace(draft, path)
         return load_record(path)

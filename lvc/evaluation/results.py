@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -24,6 +23,7 @@ from lvc.evaluation.curves import (
 )
 from lvc.evaluation.profiles import plot_factors, plot_profile
 from lvc.evaluation.records import Record
+from lvc.names import file_name
 
 PROFILES = ("frames", "factors")
 """Plots beside those of metrics: quality and rate frame by frame, and resolutions of motion by temporal level."""
@@ -144,7 +144,7 @@ def _draw(records: list[Record], metrics: list[str], folder: Path) -> dict[tuple
 
 
 def _stem(folder: Path, name: str, plot: str) -> Path:
-    return folder / re.sub(r"[^\w.=-]+", "_", f"{name}-{plot}")
+    return folder / f"{file_name(name)}-{plot}"
 
 
 def _write_bdrates(results: Results, path: Path) -> None:

@@ -20,6 +20,7 @@ from lvc.evaluation.report.exports import write_exports
 from lvc.evaluation.report.page import write_report
 from lvc.evaluation.results import Results, write_results
 from lvc.evaluation.systems import System, find_systems
+from lvc.training.alone import alone
 
 
 def evaluate(config: EvaluateConfig, say: Callable[[str], None] = print) -> Path:
@@ -43,6 +44,11 @@ def evaluate(config: EvaluateConfig, say: Callable[[str], None] = print) -> Path
         import torch
 
         torch.set_num_threads(config.threads)
+    with alone(Path(config.output), "output", "measures"):
+        return _evaluate(config, say)
+
+
+def _evaluate(config: EvaluateConfig, say: Callable[[str], None]) -> Path:
     output = Path(config.output)
     store = RecordStore(output / "records")
     systems = find_systems(config)

@@ -10,7 +10,7 @@ each group has its own factor. The released code tells a decoder neither, and we
 here it is the error in RGB, which evaluations measure.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -178,6 +178,8 @@ def of_header(structure: dict[str, Any]) -> AdaptiveGOP | None:
     described = structure.get("adaptive")
     if described is None:
         return None
+    if not isinstance(described, Mapping):
+        raise BitstreamError(f"not decodable: its header says {described!r} where options should be")
     try:
         return AdaptiveGOP(build(AdaptiveGOPConfig, {"adaptive": True, **described}, "structure"))
     except ConfigError as error:

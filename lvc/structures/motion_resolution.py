@@ -168,6 +168,8 @@ def of_header(structure: Mapping[str, Any], spec: ModelSpec) -> MotionResolution
     described = structure.get("motion_resolution")
     if described is None:
         return None
+    if not isinstance(described, Mapping):
+        raise BitstreamError(f"not decodable: its header says {described!r} where options should be")
     try:
         config = build(MotionResolutionConfig, {"search": "exhaustive", **described}, "motion_resolution")
         check_variant(config, spec.motion_variants)

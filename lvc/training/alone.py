@@ -1,4 +1,4 @@
-"""One run at a time in a folder."""
+"""One run, or one evaluation, at a time in a folder."""
 
 import fcntl
 import os
@@ -20,11 +20,16 @@ PATIENCE = 15.0
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, option: str = "dir", does: str = "trains") -> Iterator[None]:
     """Keep other runs out of a run's folder, whose checkpoints and logs would be mixed.
 
     Two commands may be typed where one was meant, and a worker of a sweep outlives a sweep that was killed. The system
     drops the lock when the process ends, however it ends. A file system without locks has none.
+
+    Args:
+        folder: The folder.
+        option: What names it.
+        does: What the run does there.
 
     Raises:
         UserError: If another process holds the folder.
@@ -35,7 +40,7 @@ def alone(folder: Path) -> Iterator[None]:
     path = folder / ".lock"
     check_writable(path)
     with path.open("a+") as file:
-        _lock(file, folder)
+        _lock(file, folder, option, does)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
@@ -43,7 +48,7 @@ def alone(folder: Path) -> Iterator[None]:
         file.truncate(0)
 
 
-def _lock(file: TextIO, folder: Path) -> None:
+def _lock(file: TextIO, folder: Path, option: str, does: str) -> None:
     end, told = time.monotonic() + PATIENCE, False
     while True:
         try:
@@ -53,9 +58,11 @@ def _lock(file: TextIO, folder: Path) -> None:
             file.seek(0)
             other = file.read() or "another process"
             if time.monotonic() > end:
-                raise UserError(f"dir: {folder}: {other} trains there; end it, or choose another dir") from None
+                raise UserError(
+                    f"{option}: {folder}: {other} {does} there; end it, or choose another {option}"
+                ) from None
             if not told:
-                print(f"waiting for {other}, which trains in {folder}", file=sys.stderr, flush=True)
+                print(f"waiting for {other}, which {does} in {folder}", file=sys.stderr, flush=True)
                 told = True
             time.sleep(0.2)
         except OSError:  # locks are not to be had here

@@ -90,6 +90,8 @@ class Run:
     def train(self) -> Path:
         """Run the stages that are not finished, and export."""
         if pl.utilities.rank_zero_only.rank == 0:
+            for half in self.folder.glob("*/**/.*.part"):  # what a run that was killed was writing
+                half.unlink()
             for name in self.state.stages:  # what is left where a run was killed while it cleared away
                 checkpoints.discard(self._checkpoints(name))
         left = [name for name in self.config.schedule.running if name not in self.state.stages]

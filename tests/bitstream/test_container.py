@@ -1,11 +1,24 @@
 import io
+import struct
+import zlib
+from dataclasses import replace
 from fractions import Fraction
 
+import msgpack
 import pytest
 
-from lvc.bitstream.container import Header, read_header, read_packets, write_end, write_header, write_packet
+from lvc.bitstream.container import (
+    MAX_SIDE,
+    MAX_THREADS,
+    Header,
+    read_header,
+    read_packets,
+    write_end,
+    write_header,
+    write_packet,
+)
 from lvc.bitstream.packet import Packet
-from lvc.errors import BitstreamError
+from lvc.errors import BitstreamError, UserError
 
 HEADER = Header("dcvc_tcm", b"12345678", 240, 416, Fraction(30000, 1001), "bt601", {"name": "low_delay"})
 PACKETS = [Packet("I", 0, bytes(range(200))), Packet("P", 1, b""), Packet("P", 300, b"x" * 5000)]
@@ -80,3 +93,58 @@ def test_other_files_and_versions_are_named():
         read(b"RIFF....")
     with pytest.raises(BitstreamError, match="format version 9"):
         read(b"LVC\x09" + written()[4:])
+
+
+def with_header(values) -> bytes:
+    """A file whose header holds ``values`` under a right checksum."""
+    body = msgpack.packb(values)
+    return b"LVC\x01" + struct.pack("<H", len(body)) + body + struct.pack("<I", zlib.crc32(body))
+
+
+FIELDS = ["dcvc_tcm", b"12345678", 240, 416, [30000, 1001], "bt601", {"name": "low_delay"}, None, 1, "", 1]
+
+
+def test_a_header_that_says_more_is_a_newer_build_s():
+    assert read_header(io.BytesIO(with_header(FIELDS))) == HEADER
+    with pytest.raises(BitstreamError, match=r"says 12 things and this build knows 11: take a newer"):
+        read_header(io.BytesIO(with_header([*FIELDS, "new"])))
+
+
+@pytest.mark.parametrize("place", range(len(FIELDS)))
+def test_other_contents_under_a_right_checksum_are_one_line(place):
+    for value in (None, -1, "x", b"\xff", [], {}, [1, 0], 1 << 63, float("nan"), {"name": 3}, [[]]):
+        try:
+            read_header(io.BytesIO(with_header([*FIELDS[:place], value, *FIELDS[place + 1 :]])))
+        except BitstreamError as error:
+            assert "header" in str(error) and "\n" not in str(error)
+
+
+@pytest.mark.parametrize("values", [FIELDS[:6], [], {}, 5, "abc"])
+def test_too_little_is_one_line(values):
+    with pytest.raises(BitstreamError, match="header"):
+        read_header(io.BytesIO(with_header(values)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"height": MAX_SIDE + 1},
+        {"width": 0},
+        {"threads": MAX_THREADS + 1},
+        {"fps": Fraction(0)},
+        {"fps": Fraction(1, 1 << 40)},
+        {"layers": 99},
+        {"build": "x" * 5000},
+    ],
+)
+def test_what_a_reader_refuses_a_writer_refuses(change):
+    file = io.BytesIO()
+    with pytest.raises(UserError, match="a bitstream cannot say"):
+        write_header(file, replace(HEADER, **change))
+    assert not file.getvalue()
+
+
+@pytest.mark.parametrize("more, what", [(written(), "another bitstream"), (b"x", "1 bytes follow the end mark")])
+def test_what_follows_the_end_is_said(more, what):
+    _, packets, complaint = read(written() + more)
+    assert packets == PACKETS and what in complaint and str(len(more)) in complaint

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from lvc.errors import UserError
-from lvc.files import replacing
+from lvc.files import partial, replacing
 from lvc.training.checkpoints import AtomicCheckpointIO, newest
 from lvc.training.run import Run, train
 
@@ -119,7 +119,7 @@ def test_a_log_that_fills_the_disk_is_no_traceback(tiny, small_disk):
     run, data = tiny(["frame"], folder="disk/run", stage={"steps": 4})
     folder = small_disk(20_000_000)
     Path(run.dir).mkdir()
-    (Path(run.dir) / ".metrics.csv.part").symlink_to("/dev/full")
+    partial(Path(run.dir, "metrics.csv")).symlink_to("/dev/full")
     with pytest.raises(UserError, match=r"metrics\.csv: cannot be written \(No space left on device\)"):
         train(run, data)
     assert newest(folder / "run/checkpoints/frame")[1] == 0
