@@ -60,6 +60,7 @@ def save_export(path: Path | str, codec: VideoCodec, config: Any, provenance: di
         UserError: If the path cannot be written.
     """
     header = {"format": FORMAT, "config": asdict(config), "provenance": provenance}
+    check_finite(codec.state_dict(), path)  # before tables are made of them
     return write_export(Path(path), export_tensors(codec), header)
 
 
@@ -84,8 +85,9 @@ def write_export(path: Path, tensors: dict[str, Tensor], header: dict[str, Any])
         header: Format, configuration, provenance; ``parts`` names the exports of the package that hold single parts.
 
     Raises:
-        UserError: If the path cannot be written.
+        UserError: If the path cannot be written, or a tensor is not finite.
     """
+    check_finite(tensors, path)
     metadata = {"lvc": json.dumps(header, default=str), "digest": _digest(tensors, header["config"])}
     kept = {name: t for name, t in tensors.items() if _owner(name) not in header.get("parts", {})}
     try:
@@ -97,6 +99,17 @@ def write_export(path: Path, tensors: dict[str, Tensor], header: dict[str, Any])
     except SafetensorError as error:
         raise UserError(f"{path}: cannot be written ({error})") from None
     return path
+
+
+def check_finite(tensors: dict[str, Tensor], path: Path | str) -> None:
+    """Refuse values that are infinite or no numbers, which no frame can be coded with.
+
+    Raises:
+        UserError: Naming the file and the tensor.
+    """
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise UserError(f"{path}: tensor {name} holds values that are not finite numbers")
 
 
 def training_loss(provenance: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +161,7 @@ def read_export(path: Path | str) -> tuple[dict[str, Any], str, dict[str, Tensor
     """Header, digest and tensors of an export.
 
     Raises:
-        UserError: No such file, or not an export.
+        UserError: No such file, not an export, or one with values that are not finite.
     """
     path = Path(path)
     if not path.is_file():
@@ -170,6 +183,7 @@ def read_export(path: Path | str) -> tuple[dict[str, Any], str, dict[str, Tensor
         tensors |= _part_of_package(path, name, source)
     if metadata["digest"] != _digest(tensors, header["config"]):
         raise UserError(f"{path}: damaged: its contents do not match its digest")
+    check_finite(tensors, path)
     return header, metadata["digest"], tensors
 
 

@@ -1,8 +1,9 @@
 """Frozen dataclasses that check a composed configuration and name the full key of what is wrong."""
 
 import difflib
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, get_args
 
@@ -17,6 +18,7 @@ _CONFIG = ConfigDict(
     extra="forbid",
     use_attribute_docstrings=True,
     arbitrary_types_allowed=False,
+    allow_inf_nan=False,
     coerce_numbers_to_str=True,  # `name=2024` is read as a number
 )
 
@@ -46,10 +48,42 @@ def build(cls: Any, data: Mapping[str, Any], path: str = "") -> Any:
     Raises:
         ConfigError: In one line, naming the option and what would be right.
     """
+    _check_finite(data, path)
     try:
-        return TypeAdapter(cls).validate_python(data)
+        built = TypeAdapter(cls).validate_python(data)
     except ValidationError as error:
         raise _one_line(cls, path, error) from None
+    _check_numbers(data, built, path)
+    return built
+
+
+def _check_finite(data: Any, path: str) -> None:
+    """Refuse infinite numbers and those that are none, also where anything may be given."""
+    for key, value in _entries(data):
+        _check_finite(value, f"{path}.{key}" if path else str(key))
+    if isinstance(data, float) and not math.isfinite(data):
+        raise ConfigError(path, f"is a finite number, got {data}")
+
+
+def _check_numbers(data: Any, built: Any, path: str) -> None:
+    """Refuse true and false where a number is meant, which pydantic takes for 1 and 0."""
+    if isinstance(data, bool) and isinstance(built, int | float) and not isinstance(built, bool):
+        raise ConfigError(path, f"is a number, got {str(data).lower()}")
+    for key, value in _entries(data):
+        if is_dataclass(built):
+            inner = getattr(built, str(key), None)
+        elif isinstance(built, Mapping) or (isinstance(built, list | tuple) and isinstance(key, int)):
+            inner = built[key] if isinstance(built, Mapping) or key < len(built) else None
+        else:
+            continue
+        _check_numbers(value, inner, f"{path}.{key}" if path else str(key))
+
+
+def _entries(data: Any) -> Iterable[tuple[Any, Any]]:
+    """Keys and values of a mapping, places and values of a list; nothing of anything else."""
+    if isinstance(data, Mapping):
+        return data.items()
+    return enumerate(data) if isinstance(data, list | tuple) else ()
 
 
 def _one_line(cls: Any, path: str, error: ValidationError) -> ConfigError:

@@ -63,7 +63,7 @@ class RunConfig:
     """Name of the run, shown by loggers."""
     dir: str
     """The run's folder: checkpoints, exports, logs."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**63)
     """Seed of everything random."""
     size: str = "full"
     """Variant of the model, chosen with `size=tiny`."""

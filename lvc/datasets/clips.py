@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from lvc.config.data import AugmentConfig
 from lvc.datasets.augment import augmented, cut, to_clip
 from lvc.datasets.mixture import MixtureClips
-from lvc.datasets.sources import ClipSource
+from lvc.datasets.sources import ClipSource, Need, common_size
 from lvc.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ class SampledClips(Dataset):
         augment: Flips, time reversal, resampling, brightness.
         seed: The run's seed.
         corrupt_budget: Share of unreadable samples at which the loader stops the run.
+        batched: Whether whole frames have to be of the size that most clips have.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class SampledClips(Dataset):
         augment: AugmentConfig | None = None,
         seed: int = 0,
         corrupt_budget: float = 0.01,
+        batched: bool = False,
     ):
         self.source, self.frames, self.crop, self.seed = source, frames, crop, seed
         self.distance, self.random_distance = distance, random_distance
         self.augment = augment or AugmentConfig()
         self.corrupt_budget = corrupt_budget
+        self.need = need(source, frames, distance, crop, self.augment, batched)
 
     def __len__(self) -> int:
         return len(self.source)
@@ -61,15 +64,19 @@ class SampledClips(Dataset):
         """See the class.
 
         Raises:
-            UserError: When a clip is shorter or smaller than asked for, or too many in a row are unreadable.
+            UserError: When too many clips in a row are unreadable or unfit.
         """
         epoch, draw = key
-        skipped = []
+        skipped, unfit = [], None
         for attempt in range(ATTEMPTS):
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, draw, attempt)))
             index = self._choose(draw, attempt, rng)
             name = self.source.name(index)
             try:
+                if problem := self.need.problem(self.source, index):
+                    log.debug("left out clip %s: %s", name, problem)
+                    unfit = f"clip {name}: {problem}"
+                    continue
                 clip, distance = self._read(index, rng)
             except UserError as error:
                 log.warning("skipped unreadable clip: %s", error)
@@ -77,6 +84,8 @@ class SampledClips(Dataset):
                 continue
             clip = augmented(clip, self.crop, self.augment, rng, name)
             return {"clip": clip, "name": name, "index": index, "distance": distance, "skipped": "\n".join(skipped)}
+        if unfit:
+            raise UserError(unfit)
         raise UserError(f"{ATTEMPTS} clips in a row are unreadable: {', '.join(dict.fromkeys(skipped))}")
 
     def _choose(self, draw: int, attempt: int, rng: np.random.Generator) -> int:
@@ -89,6 +98,15 @@ class SampledClips(Dataset):
         step = int(rng.integers(1, self.distance + 1)) if self.random_distance else self.distance
         starts = self.source.length(index) - (self.frames - 1) * step
         return self.source.read(index, int(rng.integers(max(starts, 1))), self.frames, step), step
+
+
+def need(
+    source: ClipSource, frames: int, distance: int, crop: int | None, augment: AugmentConfig, batched: bool
+) -> Need:
+    """What samples need of a clip; where it is resampled, at the scale that takes the smallest part of it."""
+    size = common_size(source) if batched and crop is None else None
+    highest = augment.scale[1] if augment.resamples else 1
+    return Need(frames, distance, 1 if crop is None else round(crop / highest), size)
 
 
 class WholeClips(Dataset):

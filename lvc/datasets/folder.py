@@ -35,6 +35,7 @@ class FolderClips:
         stems = Counter(clip.stem for clip in self.clips)
         self._names = [c.stem if stems[c.stem] == 1 else c.name for c in self.clips]
         self._lengths: dict[int, int] = {}
+        self._sizes: dict[int, tuple[int, int]] = {}
         self._cache: dict[int, np.ndarray] | None = {} if cache else None
 
     def __len__(self) -> int:
@@ -49,6 +50,12 @@ class FolderClips:
         if index not in self._lengths:
             self._lengths[index] = open_video(self.clips[index], self.matrix).count()
         return self._lengths[index]
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width, as the index of a video file or the first PNG file says."""
+        if index not in self._sizes:
+            self._sizes[index] = open_video(self.clips[index], self.matrix).size()
+        return self._sizes[index]
 
     def read(self, index: int, start: int, count: int, step: int = 1) -> np.ndarray:
         """See :meth:`lvc.datasets.sources.ClipSource.read`."""

@@ -57,7 +57,7 @@ def _ask(statement: str, *values: object) -> list[tuple]:
             return connection.execute(statement, values).fetchall()
     except (sqlite3.Error, OSError) as error:
         _connect.cache_clear()
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        if type(error) is sqlite3.DatabaseError:  # none of its kinds: the file is no database
             path.unlink(missing_ok=True)
             log.warning("%s: was damaged, and is made anew (%s)", path, error)
         else:

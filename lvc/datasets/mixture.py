@@ -37,6 +37,11 @@ class MixtureClips:
         source, inner = self._find(index)
         return self.sources[source].length(inner)
 
+    def size(self, index: int) -> tuple[int, int]:
+        """See :meth:`lvc.datasets.sources.ClipSource.size`."""
+        source, inner = self._find(index)
+        return self.sources[source].size(inner)
+
     def read(self, index: int, start: int, count: int, step: int = 1) -> np.ndarray:
         """See :meth:`lvc.datasets.sources.ClipSource.read`."""
         source, inner = self._find(index)

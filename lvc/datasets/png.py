@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,26 @@ def natural_order(path: Path) -> list[tuple[int, int, str]]:
 
 def png_files(folder: Path) -> list[Path]:
     """The PNG files of a folder in natural order."""
-    return sorted((p for p in folder.iterdir() if p.suffix.lower() == ".png"), key=natural_order)
+    return sorted(filter(is_png, folder.iterdir()), key=natural_order)
+
+
+def is_png(path: Path) -> bool:
+    """Whether a path is a frame: no hidden file, as macOS leaves beside every file, and no folder."""
+    return path.suffix.lower() == ".png" and not path.name.startswith(".") and path.is_file()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """An image file, open to be read.
+
+    Raises:
+        UserError: When the file is missing, damaged or larger than Pillow reads.
+    """
+    try:
+        with Image.open(path) as image:
+            yield image
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path}: unreadable PNG frame ({error})") from None
 
 
 def read_png(path: Path) -> np.ndarray:
@@ -34,16 +54,13 @@ def read_png(path: Path) -> np.ndarray:
     Raises:
         UserError: When the file is missing or damaged.
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip instead of scaling
-                return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, 2)
-            if image.has_transparency_data:
-                black = Image.new("RGBA", image.size, "black")
-                image = Image.alpha_composite(black, image.convert("RGBA"))
-            return np.array(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path}: unreadable PNG frame ({error})") from None
+    with opened(path) as image:
+        if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip instead of scaling
+            return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, 2)
+        if image.has_transparency_data:
+            black = Image.new("RGBA", image.size, "black")
+            image = Image.alpha_composite(black, image.convert("RGBA"))
+        return np.array(image.convert("RGB"))
 
 
 class PngFrames:
@@ -67,6 +84,11 @@ class PngFrames:
     def count(self) -> int:
         """Number of frames."""
         return len(self.files)
+
+    def size(self) -> tuple[int, int]:
+        """Height and width of the first frame, from its header."""
+        with opened(self.files[0]) as image:
+            return image.height, image.width
 
     @cached_property
     def info(self) -> VideoInfo:

@@ -41,6 +41,10 @@ class SyntheticClips:
         """``clip_frames``."""
         return self.config.clip_frames
 
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width that the configuration says."""
+        return self.config.height, self.config.width
+
     def read(self, index: int, start: int, count: int, step: int = 1) -> np.ndarray:
         """See :meth:`lvc.datasets.sources.ClipSource.read`."""
         last = start + (count - 1) * step + 1

@@ -83,6 +83,10 @@ class VideoFile:
                 raise self._damaged(container, self.index.count)
         return self.index.count
 
+    def size(self) -> tuple[int, int]:
+        """Height and width, as shown; see :attr:`index`."""
+        return self.index.height, self.index.width
+
     def rate(self) -> tuple[Fraction, Fraction]:
         """Frames per second, and the width of a sample in units of its height."""
         with self._open() as container:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lvc.datasets.colour import luma_of
-from lvc.datasets.png import read_png
+from lvc.datasets.png import opened, read_png
 from lvc.errors import UserError
 
 FRAMES = 7
@@ -40,6 +40,11 @@ class Vimeo90kClips:
     def length(self, index: int) -> int:
         """Seven."""
         return FRAMES
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of the first frame, from its header."""
+        with opened(self.path / "sequences" / self.clips[index] / "im1.png") as image:
+            return image.height, image.width
 
     def read(self, index: int, start: int, count: int, step: int = 1) -> np.ndarray:
         """See :meth:`lvc.datasets.sources.ClipSource.read`."""

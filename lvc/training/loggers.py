@@ -1,7 +1,10 @@
 """The loggers a run asks for. None of them asks anything back."""
 
 import os
+import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +128,7 @@ def open_run(options: LoggerConfig, name: str, kind: str, folder: Path, **more: 
     """
     import wandb
 
+    _keep_inside(folder)
     try:
         return wandb.init(
             project=options.project,
@@ -138,9 +142,30 @@ def open_run(options: LoggerConfig, name: str, kind: str, folder: Path, **more: 
             settings=wandb.Settings(console="off", silent=True),
             **more,
         )
-    except (wandb.errors.CommError, wandb.errors.UsageError, wandb.errors.AuthenticationError) as error:
+    except (wandb.errors.Error, OSError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"logger.wandb: {reason}; logger.mode=offline needs no account") from None
+
+
+def _keep_inside(folder: Path) -> None:
+    """Have wandb write into the run's folder alone, but where a user says otherwise: a home folder may be read-only."""
+    for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
+        if os.environ.get(name, "") in ("", *_chosen):
+            os.environ[name] = os.fspath(folder.resolve() / ".wandb")
+            _chosen.add(os.environ[name])
+
+
+_chosen: set[str] = set()
+"""Folders that were chosen for earlier runs of this process."""
+
+
+@contextmanager
+def aside(what: str) -> Iterator[None]:
+    """Let no logger stand between a finished stage and what comes after it."""
+    try:
+        yield
+    except Exception as error:
+        print(f"warning: {what} could not be logged ({type(error).__name__}: {error})", file=sys.stderr, flush=True)
 
 
 def starting_exports(composed: dict[str, Any]) -> list[str]:
@@ -165,6 +190,7 @@ def _define(run: Any) -> None:
 def close(loggers: list[Logger]) -> None:
     """End what must be ended, so that the next run in this process starts its own."""
     for logger in loggers:
-        logger.finalize("success")
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
+        with aside("the end of the run"):
+            logger.finalize("success")
+            if isinstance(logger, WandbLogger):
+                logger.experiment.finish()

@@ -9,11 +9,13 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from lvc.codec import VideoCodec
 from lvc.config.contract import ConfigError
+from lvc.config.data import AugmentConfig
 from lvc.config.metrics import METRICS
 from lvc.config.run import RunConfig, stage_dataset
 from lvc.config.schedule import StageConfig
 from lvc.config.trainer import TrainerConfig
-from lvc.datasets.sources import check_lengths, open_source
+from lvc.datasets.clips import need
+from lvc.datasets.sources import check_clips, open_source
 from lvc.errors import UserError
 from lvc.files import check_writable
 from lvc.training.batches import process_batch
@@ -25,7 +27,7 @@ def open_sources(run: RunConfig) -> dict[str, Any]:
     """The clips of every running stage by its name; stages that share a data set share its source.
 
     Raises:
-        UserError: If a data set cannot be opened, or has clips too short for a stage.
+        UserError: If a data set cannot be opened, or has too many clips that are too short or small for a stage.
     """
     opened: list[tuple[Any, Any]] = []
     sources = {}
@@ -35,7 +37,9 @@ def open_sources(run: RunConfig) -> dict[str, Any]:
         if source is None:
             source = _open(config, f"schedule.stages.{name}.dataset." if stage.dataset else "dataset.")
             opened.append((config, source))
-        check_lengths(source, stage.frames, stage.distance)
+        augment = config.augment if hasattr(config, "augment") else AugmentConfig()
+        needed = need(source, stage.frames, stage.distance, stage.crop, augment, stage.batch_size > 1)
+        check_clips(source, needed, getattr(config, "corrupt_budget", 0.0))
         sources[name] = source
     return sources
 

@@ -24,7 +24,7 @@ from lvc.training.batches import StageBatches, process_batch, stage_batches
 from lvc.training.distributed import note_rank, placement, together
 from lvc.training.histograms import Histograms
 from lvc.training.interrupt import Interrupt
-from lvc.training.loggers import build_loggers, close
+from lvc.training.loggers import aside, build_loggers, close
 from lvc.training.losses import RateDistortionLoss
 from lvc.training.plan import check_plan, open_sources
 from lvc.training.report import Progress, log_metrics
@@ -32,6 +32,9 @@ from lvc.training.stages import enter, freeze, learnable, motion_only
 from lvc.training.tables import log_tables
 from lvc.training.task import TASKS
 from lvc.training.watch import Watch
+
+OTHER_SCALE = 0.5
+"""Lambda of an MSE of values in [0, 1] below which that of 8-bit values was probably meant, as CompressAI has it."""
 
 
 def train(run: RunConfig, composed: dict[str, Any]) -> Path:
@@ -213,6 +216,7 @@ class Run:
         started |= load_starting_weights(self.codec, self.config.model, trained_flow="flow" in loaded)
         self.provenance["started_from"] = started
         self._note_untrained_intra()
+        self._note_other_scale()
 
     def _note_untrained_intra(self) -> None:
         """Say so where P frames are about to be trained on the output of an intra codec that never was."""
@@ -222,6 +226,16 @@ class Run:
         started = self.config.init_from or any("intra" in s.train or s.on_enter for s in stages)
         if intra is not None and not begun and not started and pl.utilities.rank_zero_only.rank == 0:
             print("note: the intra codec is untrained; model.intra.weights=EXPORT starts it from an export", flush=True)
+
+    def _note_other_scale(self) -> None:
+        """Say so where lambda seems to weigh squared errors of 8-bit values, as CompressAI's does."""
+        loss = self.config.loss
+        coded = self.config.model.spec.task == "codec" and loss.metric == "mse"
+        if coded and loss.lmbda < OTHER_SCALE and pl.utilities.rank_zero_only.rank == 0:
+            meant = f"loss.lmbda={loss.lmbda * 255**2:.0f} is the same of values in [0, 1]"
+            print(
+                f"note: loss.lmbda={loss.lmbda:g} is small, as of squared errors of 8-bit values; {meant}", flush=True
+            )
 
     def _finish_stage(self, module: StageBase, trainer: pl.Trainer) -> None:
         stage = module.stage
@@ -235,11 +249,14 @@ class Run:
         }
         record = facts | module.record
         self.state.stages[module.name] = record
-        log_tables(trainer, module, self.state.stages, self.config.anchor)
         export = self._export(self.folder / record["export"])
         self.state.save()
+        with aside("tables"):
+            log_tables(trainer, module, self.state.stages, self.config.anchor)
         if module.name == self.config.schedule.running[-1] and self.config.logger.artifacts:
-            log_export(trainer.loggers, export, {"model": self.config.model.name, "lambda": self.config.loss.lmbda})
+            with aside("the export as an artifact"):
+                facts = {"model": self.config.model.name, "lambda": self.config.loss.lmbda}
+                log_export(trainer.loggers, export, facts)
         trainer.strategy.barrier()
         if trainer.is_global_zero:
             checkpoints.discard(self._checkpoints(module.name))

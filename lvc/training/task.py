@@ -13,7 +13,7 @@ from lvc.config.run import RunConfig, stage_dataset
 from lvc.datasets.clips import SampledClips, WholeClips, fixed_subset
 from lvc.datasets.flow_pairs import FlowPairs, held_out
 from lvc.datasets.rendered import render_ahead
-from lvc.datasets.sources import check_lengths, open_source
+from lvc.datasets.sources import Need, check_clips, open_source
 from lvc.datasets.synthetic import SyntheticClips
 from lvc.errors import UserError
 from lvc.models.resolution_classifier import ResolutionClassifier
@@ -63,6 +63,7 @@ class CodecTask:
             augment=_STILL if still else data.augment,
             seed=self.run.seed,
             corrupt_budget=getattr(data, "corrupt_budget", 0.0),
+            batched=stage.batch_size > 1,
         )
 
     def material(self, source: Any) -> Dataset:
@@ -84,7 +85,7 @@ class CodecTask:
         else:
             clips = range(min(count or TRAINING_CLIPS, TRAINING_CLIPS, len(source)))
         try:
-            check_lengths(source, options.validation_frames)
+            check_clips(source, Need(options.validation_frames))
         except UserError as error:
             raise UserError(f"trainer.validation_frames: {error}") from None
         return WholeClips(source, options.validation_frames, clips=clips)

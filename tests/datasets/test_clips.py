@@ -21,10 +21,13 @@ class Counting:
     """Clips whose pixels say where they are: red = frame, green = row, blue = column."""
 
     def __init__(self, lengths=(20, 20, 20), size=(40, 50)):
-        self.lengths, self.size = lengths, size
+        self.lengths, self.shape = lengths, size
 
     def __len__(self):
         return len(self.lengths)
+
+    def size(self, index):
+        return self.shape
 
     def name(self, index):
         return f"clip{index}"
@@ -33,7 +36,7 @@ class Counting:
         return self.lengths[index]
 
     def read(self, index, start, count, step=1):
-        t, y, x = np.meshgrid(np.arange(start, start + count * step, step), *map(np.arange, self.size), indexing="ij")
+        t, y, x = np.meshgrid(np.arange(start, start + count * step, step), *map(np.arange, self.shape), indexing="ij")
         return np.stack([t, y, x], -1).astype(np.uint8)
 
 

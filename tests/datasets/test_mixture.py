@@ -12,7 +12,7 @@ from lvc.config.run import build_run
 from lvc.datasets.clips import SampledClips
 from lvc.datasets.loader import make_loader
 from lvc.datasets.mixture import MixtureClips
-from lvc.datasets.sources import check_lengths, open_source
+from lvc.datasets.sources import Need, check_clips, open_source
 from lvc.errors import UserError
 
 from .conftest import clip, write
@@ -35,7 +35,7 @@ def test_clips_of_all_sources():
     assert [clips.length(i) for i in (0, 3, 37)] == [9, 10, 11]
     assert clips.read(33, 4, 2).shape == (2, 40, 50, 3)
     with pytest.raises(UserError, match="a/clip0: has 9 frames"):
-        check_lengths(clips, 10)
+        check_clips(clips, Need(10))
 
 
 def test_shares_follow_the_weights_not_the_sizes():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lvc.config.data import Clips16Config, FolderConfig, SyntheticConfig, Vimeo90kConfig
-from lvc.datasets.sources import check_lengths, open_source
+from lvc.config.data import AugmentConfig, Clips16Config, FolderConfig, SyntheticConfig, Vimeo90kConfig
+from lvc.datasets.clips import SampledClips
+from lvc.datasets.sources import Need, check_clips, common_size, open_source
 from lvc.errors import UserError
 
 from .conftest import clip, write
@@ -107,10 +108,10 @@ def test_too_short_clip_is_named_before_anything_starts(tmp_path):
     write(tmp_path / "short", clip(frames=6))
     (tmp_path / "torn.mkv").write_bytes(b"")  # left to training, which skips it
     source = folder_source(tmp_path)
-    check_lengths(source, 6)
-    check_lengths(source, 3, 2)
+    check_clips(source, Need(6))
+    check_clips(source, Need(3, 2))
     with pytest.raises(UserError, match="clip short: has 6 frames, and 4 frames 2 apart need 7"):
-        check_lengths(source, 4, 2)
+        check_clips(source, Need(4, 2))
 
 
 def test_synthetic_clips_end(tmp_path):
@@ -122,7 +123,7 @@ def test_synthetic_clips_end(tmp_path):
 
 def test_real_clips(real_clips):
     source = folder_source(real_clips / "train")
-    check_lengths(source, 16)
+    check_clips(source, Need(16))
     assert source.read(0, 2, 3, 4).shape == (3, 256, 448, 3)
     with pytest.raises(UserError, match="did you mean one of its folders"):
         folder_source(real_clips)
@@ -134,3 +135,45 @@ def test_the_16_frame_set_is_a_folder_of_clips_and_says_what_makes_it(folder, tm
     assert [source.name(i) for i in range(len(source))] == [plain.name(i) for i in range(len(plain))]
     with pytest.raises(UserError, match=r"nowhere: no such folder; `python -m data.vimeo16` makes this set"):
         open_source(Clips16Config(name="clips16", path=str(tmp_path / "nowhere")))
+
+
+@pytest.fixture
+def unlike(tmp_path):
+    """Nine clips of 64x48, one that is small, one that is short."""
+    for number in range(9):
+        write(tmp_path / f"clip{number}.mkv", clip(number, 4))
+    write(tmp_path / "small", clip(20, 4, 32, 40))
+    write(tmp_path / "stub.mkv", clip(21, 2))
+    return folder_source(tmp_path)
+
+
+def test_small_and_short_clips_are_named_and_counted(unlike):
+    unfit = Need(4, side=48)
+    with pytest.raises(
+        UserError, match=r"clip small: is 40x32, too small for crops of 48x48 \(2 of 11 clips are unfit\)"
+    ):
+        check_clips(unlike, unfit)
+    check_clips(unlike, unfit, budget=0.2)
+    with pytest.raises(UserError, match="clip stub: has 2 frames, and 4 frames need 4"):
+        check_clips(unlike, Need(4, side=32))
+
+
+def test_unfit_clips_are_left_out_and_not_counted_as_unreadable(unlike):
+    samples = SampledClips(unlike, frames=4, crop=48, corrupt_budget=0.2)
+    drawn = [samples[0, draw] for draw in range(33)]
+    assert not {"small", "stub"} & {sample["name"] for sample in drawn}
+    assert not any(sample["skipped"] for sample in drawn)
+
+
+def test_whole_frames_of_a_batch_have_one_size(unlike):
+    assert common_size(unlike) == (48, 64)
+    samples = SampledClips(unlike, frames=2, crop=None, batched=True)
+    assert {samples[0, draw]["clip"].shape for draw in range(22)} == {(2, 3, 48, 64)}
+    with pytest.raises(UserError, match="clip small: is 40x32 and most are 64x48; set a crop or batch_size=1"):
+        check_clips(unlike, samples.need)
+
+
+def test_resampling_needs_less_of_a_clip(unlike):
+    samples = SampledClips(unlike, frames=2, crop=48, augment=AugmentConfig(scale=(1, 2)))
+    check_clips(unlike, samples.need)
+    assert samples[0, 9]["clip"].shape == (2, 3, 48, 48)
