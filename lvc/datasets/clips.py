@@ -75,7 +75,7 @@ class SampledClips(Dataset):
             try:
                 if problem := self.need.problem(self.source, index):
                     log.debug("left out clip %s: %s", name, problem)
-                    unfit = f"clip {name}: {problem}"
+                    unfit = unfit or f"clip {name}: {problem}"
                     continue
                 clip, distance = self._read(index, rng)
             except UserError as error:

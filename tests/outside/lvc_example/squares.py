@@ -44,6 +44,10 @@ class Squares:
         """Frames of a clip."""
         return self.config.clip_frames
 
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of a clip."""
+        return self.config.side, self.config.side
+
     def read(self, index: int, start: int, count: int, step: int = 1) -> np.ndarray:
         """Frames as uint8 ``(count, H, W, 3)``."""
         frames = np.full((count, self.config.side, self.config.side, 3), 90, np.uint8)
