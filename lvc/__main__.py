@@ -66,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
         sub.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
     prepare()
+    end_when_asked()
     try:
         options.run(options)
     except UserError as error:
@@ -86,5 +87,4 @@ class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaults
 
 
 if __name__ == "__main__":
-    end_when_asked()
     sys.exit(main())

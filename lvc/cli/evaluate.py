@@ -4,7 +4,7 @@ from typing import Any
 
 from lvc.config.compose import run_main
 from lvc.config.evaluate import EvaluateConfig, build_evaluation
-from lvc.startup import prepare
+from lvc.startup import end_when_asked, prepare
 
 COMMON = (
     "exports",
@@ -36,4 +36,5 @@ def run(config: EvaluateConfig, composed: dict[str, Any]) -> None:
 def main() -> None:
     """Run the command that `sys.argv` holds."""
     prepare()
+    end_when_asked()
     run_main("evaluate", build_evaluation, run, contract=EvaluateConfig, common=COMMON)
