@@ -54,3 +54,16 @@ def test_the_shipped_configuration_is_valid(protocol):
 )
 def test_a_variable_rate_export_is_coded_at_six_qualities_unless_told_otherwise(count, points):
     assert default_qualities(count) == points
+
+
+@pytest.mark.parametrize("protocol", ["dcvc", "dcvc_tcm", "ssnvc", "mastc_vc", "pmctf_l", "omra"])
+def test_each_paper_has_its_protocol(protocol):
+    config = build_evaluation(compose("evaluate", [f"protocol={protocol}"]))
+    assert config.protocol.name == protocol
+    assert config.protocol.period(600) == {"pmctf_l": 16, "dcvc": 600}.get(protocol, config.protocol.intra_period)
+    assert (
+        int(
+            options_of(config.traditional["x265"], 27, config.protocol)["x265-params"].split("keyint=")[1].split(":")[0]
+        )
+        > 0
+    )
