@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help demo test lint format docs benchmarks clean
 
 help:
-	@echo "make demo        train, export, encode, decode and measure a small codec; writes a report"
+	@echo "make demo        code clips beside x264, train a codec for minutes, measure it on files; writes a report"
 	@echo "make test        run the tests"
 	@echo "make lint        check formatting, style, and that rooms import only from rooms below them"
 	@echo "make format      put formatting and style right"

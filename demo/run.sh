@@ -7,7 +7,7 @@ set -euo pipefail
 videos=${1:+$(realpath "$1")}
 cd "$(dirname "$0")/.."
 
-out=demo/out${videos:+/$(basename "$videos")}
+out=${DEMO_OUT:-demo/out}${videos:+/$(basename "$videos")}
 export LVC_RUNS=$out/runs WANDB_MODE=offline
 started=$SECONDS
 
@@ -24,6 +24,7 @@ if [ -n "$videos" ]; then
     mkdir -p "$test" "$out/train"
     number=0
     for clip in "$out"/clips/train/*; do
+        [ -e "$clip" ] || continue
         if [ $((number % 8)) -eq 0 ] && [ $number -lt 24 ]; then to=$test; else to=$out/train; fi
         ln -s "$(realpath "$clip")" "$to/"
         number=$((number + 1))
