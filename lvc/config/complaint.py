@@ -11,7 +11,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from lvc.config.contract import ConfigError
 from lvc.config.groups import choices, offered
 
-_OPEN = {"stages", "rate", "kwargs", "dataset", "on_enter", "sets"}
+_OPEN = {"stages", "callbacks", "extra", "rate", "kwargs", "dataset", "on_enter", "sets"}
 """Mappings to which a user may add entries of any name."""
 
 _PLUGINS = "hydra-joblib-launcher, hydra-submitit-launcher, hydra-ray-launcher, hydra-optuna-sweeper"

@@ -23,6 +23,8 @@ def check_stage(key: str, stage: StageConfig, model: Any, dataset: Any, metric: 
     """
     spec = model.spec
     if spec.task != "codec":
+        if stage.accumulate > 1:
+            raise ConfigError(f"{key}.accumulate", f"{model.name} takes a batch at once; use 1")
         model.check_other_stage(key, stage, dataset)
         return
     check_parts(key, stage, model.name, spec.parts)

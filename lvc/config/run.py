@@ -87,10 +87,15 @@ class RunConfig:
     """Hardware and bookkeeping."""
     logger: LoggerConfig
     """Loggers."""
+    callbacks: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Lightning callbacks of every stage by names of your own: the class as `_target_`, and its arguments."""
     anchor: AnchorConfig = AnchorConfig()
     """Recorded curve to compare validation with."""
 
     def __post_init__(self):
+        for name, options in self.callbacks.items():
+            if "." not in str(options.get("_target_", "")):
+                raise ConfigError(f"callbacks.{name}._target_", "names the class: package.module.Class")
         if self.logger.histograms and self.trainer.compile:
             raise ConfigError("logger.histograms", "a compiled codec shows no activations; trainer.compile=false does")
 

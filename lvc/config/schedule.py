@@ -142,6 +142,8 @@ class StageConfig:
     """Whether gradients flow from a frame into the frames it refers to."""
     update: Literal["clip", "frame"] = "clip"
     """One optimiser step per clip (mean over its trained frames) or per frame."""
+    accumulate: int = Field(1, ge=1)
+    """Parts that a batch is coded in, one after the other, before its one step: memory is that of one part."""
     checkpointing: bool = False
     """Recompute a frame's activations in the backward pass instead of keeping them."""
     dataset: dict[str, Any] = Field(default_factory=dict)
@@ -158,6 +160,10 @@ class StageConfig:
             raise ConfigError("lr_milestones", f"are fractions between 0 and 1, got {list(self.lr_milestones)}")
         if self.lr_end is not None and self.lr_milestones:
             raise ConfigError("lr_end", "a rate along a cosine has no milestones; drop lr_milestones or lr_end")
+        if self.accumulate > 1 and self.update == "frame":
+            raise ConfigError("accumulate", "adds gradients up to one step per batch, and update=frame steps per frame")
+        if self.accumulate > self.batch_size:
+            raise ConfigError("accumulate", f"a batch of {self.batch_size} clips has no {self.accumulate} parts")
         if self.update == "frame" and self.references == "attached":
             raise ConfigError("update", "frame-by-frame steps need references=detached")
 

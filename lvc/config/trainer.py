@@ -26,14 +26,53 @@ class OptimizerConfig:
         check_name("optimizers", self.name, "name", OPTIMIZERS)
 
 
+SET_BY_RUN = {
+    "accelerator": "use trainer.accelerator",
+    "devices": "use trainer.devices",
+    "num_nodes": "torchrun or SLURM says it (docs/distributed.md)",
+    "strategy": "processes average gradients themselves, as updates per frame need it (docs/distributed.md)",
+    "plugins": "checkpoints are written whole, and processes found, by plugins of the run's own",
+    "precision": "is a stage's: schedule.all.precision",
+    "max_epochs": "a stage is one epoch of its own length: use schedule.stages.NAME.epochs or steps",
+    "min_epochs": "a stage is one epoch of its own length: use schedule.stages.NAME.epochs or steps",
+    "max_steps": "use schedule.stages.NAME.steps",
+    "min_steps": "use schedule.stages.NAME.steps",
+    "accumulate_grad_batches": "use schedule.stages.NAME.accumulate",
+    "gradient_clip_val": "use schedule.stages.NAME.grad_clip",
+    "gradient_clip_algorithm": "use schedule.stages.NAME.grad_clip_by",
+    "limit_train_batches": "use trainer.max_batches",
+    "limit_val_batches": "use trainer.validation_clips",
+    "overfit_batches": "use trainer.overfit (debug=overfit)",
+    "fast_dev_run": "use debug=one_batch",
+    "val_check_interval": "use trainer.validate_every",
+    "check_val_every_n_epoch": "use trainer.validate_every",
+    "num_sanity_val_steps": "validation runs at every stage's entry",
+    "log_every_n_steps": "use trainer.log_every",
+    "logger": "use the group logger",
+    "callbacks": "use the group callbacks",
+    "profiler": "use trainer.profiler",
+    "deterministic": "use trainer.deterministic",
+    "benchmark": "follows trainer.deterministic",
+    "default_root_dir": "use dir",
+    "enable_checkpointing": "checkpoints are the run's, so that it continues exactly: trainer.checkpoint_every",
+    "enable_progress_bar": "use trainer.progress",
+    "enable_model_summary": "use python -m lvc summary",
+    "use_distributed_sampler": "the order of clips follows from the seed alone",
+    "reload_dataloaders_every_n_epochs": "a stage is one epoch",
+    "barebones": "checkpoints and logs are what a run is continued from",
+}
+"""Arguments of Lightning's Trainer that contradict what a run promises, or have a name here."""
+
+
 @contract
 class TrainerConfig:
     """How a stage is run, on whatever hardware."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Lightning accelerator."""
-    devices: int | str = 1
-    """Processes on this machine, a device each, or `auto` for all GPUs; torchrun and SLURM say it themselves."""
+    devices: int | Literal["auto"] | tuple[int, ...] = 1
+    """Processes on this machine, a device each: how many, `auto` for all GPUs, or their numbers, such as `[0,2]`.
+    torchrun and SLURM say it themselves."""
     strategy: Literal["auto", "ddp"] = "auto"
     """How processes share the work; `auto` is `ddp` where there are several. See docs/distributed.md."""
     batch_size: Literal["per_device", "global"] = "per_device"
@@ -74,8 +113,16 @@ class TrainerConfig:
     """Train on the first batch only, without augmentation, for debugging."""
     profiler: Literal["simple", "advanced", "pytorch"] | None = None
     """Lightning profiler."""
+    extra: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of Lightning's Trainer, such as `{max_time: "01:00:00:00", detect_anomaly: true}`; those that a
+    run sets itself are refused."""
 
     def __post_init__(self):
+        for name in self.extra:
+            if name in SET_BY_RUN:
+                raise ConfigError(f"extra.{name}", SET_BY_RUN[name])
+        if not isinstance(self.devices, int | str) and len(set(self.devices)) < len(self.devices):
+            raise ConfigError("devices", f"names a device twice: {list(self.devices)}")
         if self.batch_size == "global" and self.lr_scaling != "none":
             raise ConfigError(
                 "lr_scaling",

@@ -2,6 +2,7 @@
 
 import time
 from abc import abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,8 @@ class StageBase(pl.LightningModule):
         self.corrupt += sum(bool(names) for names in batch.get("skipped", ()))
         optimizer = self.optimizers()
         for group in optimizer.param_groups:
-            group["lr"] = group["factor"] * self.learning_rate(self.done)
+            # checkpoints of older versions have no factors
+            group["lr"] = group.get("factor", 1.0) * self.learning_rate(self.done)
         self._frames += self.train_batch(batch, optimizer)
         self.batch = {}
         self.done += 1
@@ -92,12 +94,19 @@ class StageBase(pl.LightningModule):
 
     def descend(self, optimizer: Any, loss: Tensor, terms: dict[str, Tensor]) -> None:
         """One step down ``loss``, unless it or its gradient is not finite; ``terms`` are logged if it was taken."""
-        # checked before the backward pass, because warping with a flow that is not a number can crash there
-        if not self.trainer.strategy.reduce_boolean_decision(bool(torch.isfinite(loss.detach())), all=True):
-            self._count_skipped()
-            return
+        self.descend_in_parts(optimizer, [(loss, terms)])
+
+    def descend_in_parts(self, optimizer: Any, parts: Iterable[tuple[Tensor, dict[str, Tensor]]]) -> None:
+        """One step down the sum of losses; each is done with before the next is made. See :meth:`descend`."""
         optimizer.zero_grad()
-        self.manual_backward(loss)
+        terms: dict[str, Tensor] = {}
+        for loss, own in parts:
+            # checked before the backward pass, because warping with a flow that is not a number can crash there
+            if not self.trainer.strategy.reduce_boolean_decision(bool(torch.isfinite(loss.detach())), all=True):
+                self._count_skipped()
+                return
+            self.manual_backward(loss)
+            terms |= {name: terms[name] + value if name in terms else value for name, value in own.items()}
         optimizer.step()
         if not self.skipped_in_a_row:
             self._good, self.latest = self._good + 1, terms

@@ -34,6 +34,8 @@ def shape(options: TrainerConfig) -> tuple[int, int]:
         return tasks // nodes, nodes
     if options.devices == "auto":
         return (1 if options.accelerator == "cpu" else max(torch.cuda.device_count(), 1)), 1
+    if isinstance(options.devices, tuple):
+        return len(options.devices), 1
     return options.devices, 1
 
 
@@ -53,9 +55,10 @@ def placement(options: TrainerConfig) -> dict[str, Any]:
         environment = TorchElasticEnvironment()
     elif SLURMEnvironment.detect() and several:
         environment = SLURMEnvironment(auto_requeue=False)  # lvc.training.interrupt requeues
+    chosen = isinstance(options.devices, tuple) and devices == len(options.devices)
     return {
         "accelerator": options.accelerator,
-        "devices": devices,
+        "devices": list(options.devices) if chosen else devices,
         "num_nodes": nodes,
         "strategy": AveragedGradients() if several else "auto",
         "plugins": [environment],

@@ -11,7 +11,7 @@ from typing import Any
 from lvc.config.contract import ConfigError
 from lvc.config.run import build_run
 
-FREE = ("trainer.", "logger.", "schedule.stop_after")
+FREE = ("trainer.", "logger.", "callbacks.", "schedule.stop_after")
 """Options that may change between the parts of an interrupted run."""
 
 HELD = ("trainer.batch_size", "trainer.lr_scaling")

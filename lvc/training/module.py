@@ -1,5 +1,6 @@
 """One stage of a codec as a LightningModule: unroll, loss, step."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,15 +39,24 @@ class StageModule(StageBase):
             for frame in self._trained_frames(clip, rate):
                 self.descend(optimizer, *self._loss([frame], rate))
             return clip.shape[0] * clip.shape[1]
-        loss, terms = 0, {}
-        for rows, options in self._alike(batch, len(clip)):
-            part, share = clip[rows], len(rows) / len(clip)
-            rate = self.loss.rate(len(part), clip.device, draw=True, frames=clip.shape[1])
-            own, said = self._loss(list(self._trained_frames(part, rate, **options)), rate)
-            loss = loss + share * own
-            terms = {name: terms.get(name, 0) + share * value for name, value in said.items()}
-        self.descend(optimizer, loss, terms)
+        if self.stage.accumulate > 1:
+            self.descend_in_parts(optimizer, self._parts(batch, clip))
+        else:
+            loss, terms = 0, {}
+            for own, said in self._parts(batch, clip):
+                loss, terms = loss + own, {name: terms.get(name, 0) + value for name, value in said.items()}
+            self.descend(optimizer, loss, terms)
         return clip.shape[0] * clip.shape[1]
+
+    def _parts(self, batch: dict[str, Any], clip: Tensor) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+        """Shares in a batch's loss and terms, of clips that are coded together."""
+        most = math.ceil(len(clip) / self.stage.accumulate)
+        for alike, options in self._alike(batch, len(clip)):
+            for rows in (alike[at : at + most] for at in range(0, len(alike), most)):
+                part, share = clip[rows], len(rows) / len(clip)
+                rate = self.loss.rate(len(part), clip.device, draw=True, frames=clip.shape[1])
+                own, said = self._loss(list(self._trained_frames(part, rate, **options)), rate)
+                yield share * own, {name: share * value for name, value in said.items()}
 
     def _alike(self, batch: dict[str, Any], count: int) -> Iterator[tuple[list[int], dict[str, int]]]:
         """Clips of a batch that are coded alike, and how: by their frames' distance, where a structure minds it."""

@@ -19,6 +19,7 @@ from lvc.datasets.sources import check_clips, open_source
 from lvc.errors import UserError
 from lvc.files import check_writable
 from lvc.training.batches import process_batch
+from lvc.training.callbacks import build_callbacks
 from lvc.training.distributed import placement
 from lvc.training.stages import build_optimizer
 
@@ -59,6 +60,7 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
         UserError: Naming the option, or an export's path that cannot be written.
     """
     build_optimizer(codec.parameters(), run.optimizer, lr=1.0)
+    build_callbacks(run.callbacks)
     world = _check_hardware(run.trainer)
     if run.export:
         check_writable(Path(run.export))
@@ -88,7 +90,9 @@ def check_plan(run: RunConfig, codec: VideoCodec, sources: dict[str, Any]) -> No
 def _check_hardware(options: TrainerConfig) -> int:
     """The number of processes, if they can be had."""
     try:
-        trainer = pl.Trainer(**placement(options), logger=False, enable_checkpointing=False, enable_progress_bar=False)
+        trainer = pl.Trainer(
+            **placement(options), **options.extra, logger=False, enable_checkpointing=False, enable_progress_bar=False
+        )
         return trainer.world_size
     except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
         listed = f"accelerator={options.accelerator}, devices={options.devices}, strategy={options.strategy}"

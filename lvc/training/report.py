@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
@@ -41,6 +42,9 @@ class Progress(pl.Callback):
 
 def log_metrics(trainer: pl.Trainer, module: pl.LightningModule, metrics: dict[str, Any]) -> None:
     """Log figures with the cumulative step, the stage's number and its name."""
+    trainer.callback_metrics.update(
+        {name: torch.as_tensor(float(value)) for name, value in metrics.items() if isinstance(value, int | float)}
+    )
     axis = {"progress/step": module.step, "stage": module.number}
     for logger in trainer.loggers:
         # TensorBoard takes numbers only

@@ -21,6 +21,7 @@ from lvc.training.alone import alone
 from lvc.training.artifacts import log_export
 from lvc.training.base import StageBase
 from lvc.training.batches import StageBatches, process_batch, stage_batches
+from lvc.training.callbacks import build_callbacks
 from lvc.training.distributed import note_rank, placement, together
 from lvc.training.histograms import Histograms
 from lvc.training.interrupt import Interrupt
@@ -163,6 +164,7 @@ class Run:
         ]
         if logger.histograms:
             callbacks.append(Histograms(logger.histograms))
+        callbacks += build_callbacks(self.config.callbacks)
         if options.progress:
             callbacks.append(console.Bar(f"{name} ({running.index(name) + 1}/{len(running)})"))
         place = placement(options)
@@ -183,6 +185,7 @@ class Run:
             enable_model_summary=False,
             enable_progress_bar=False,
             num_sanity_val_steps=0,
+            **options.extra,
         )
 
     def _known_entry(self, name: str) -> dict[str, float] | None:

@@ -17,6 +17,7 @@ from lvc.config.run import AnchorConfig
 from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
 from lvc.layers.quality import measured, psnr
+from lvc.training.callbacks import validated
 from lvc.training.losses import RateDistortionLoss
 from lvc.training.pictures import panel, side_by_side
 from lvc.training.report import log_metrics, log_pictures, log_videos
@@ -145,6 +146,7 @@ class Validator(pl.Callback):
         if not due or module.record.get("validated") == module.done:
             return False
         self.validate(trainer, module)
+        validated(trainer, module)
         module.record["validated"] = module.done
         return True
 

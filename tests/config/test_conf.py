@@ -90,7 +90,7 @@ def test_experiments(experiment, size):
     assert run.model.size == size
 
 
-@pytest.mark.parametrize("group", ["validation", "optimizer", "trainer", "logger", "debug", "sweep"])
+@pytest.mark.parametrize("group", ["validation", "optimizer", "trainer", "logger", "callbacks", "debug", "sweep"])
 def test_other_groups(group):
     for choice in choices(group):
         run_of(f"{group}={choice}")
