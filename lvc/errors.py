@@ -8,5 +8,9 @@ class UserError(Exception):
     """
 
 
+class WorkerLost(UserError):
+    """A data-loading process that the system ended; the run can be continued from the batch before."""
+
+
 class BitstreamError(UserError):
     """A bitstream that cannot be decoded: not ours, newer, of another model, damaged or truncated."""

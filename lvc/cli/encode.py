@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``encode``."""
-    parser.add_argument("source", metavar="IN", type=Path, help="video file or folder of PNG frames")
+    parser.add_argument("source", metavar="IN", type=Path, help="video, folder of PNG frames, or - for y4m from a pipe")
     parser.add_argument("target", metavar="OUT.lvc", type=Path, help="bitstream to write")
     parser.add_argument("--model", metavar="EXPORT", help="export of a codec, or a name: light, which is the default")
     rate = parser.add_mutually_exclusive_group()

@@ -1,18 +1,29 @@
 """A folder of video files and of folders of PNG frames."""
 
+import logging
 from collections import Counter
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
-from lvc.datasets.png import natural_order, png_files
+from lvc.datasets.png import is_png, natural_order, png_files
 from lvc.datasets.video import open_video
 from lvc.errors import UserError
 
 _SUFFIXES = "264 265 avi flv h264 h265 hevc ivf m2ts m4v mkv mov mp4 mpeg mpg obu ogv ts webm wmv y4m"
 VIDEO_SUFFIXES = {f".{suffix}" for suffix in _SUFFIXES.split()}
 """What counts as a video file in a folder."""
+
+
+_PICTURES = "pictures of other kinds are not read; make PNG of them: ffmpeg -i %05d{} frames/%05d.png"
+_REMEDIES = {suffix: _PICTURES.format(suffix) for suffix in (".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")}
+_REMEDIES[".yuv"] = (
+    "raw frames do not say their size; say it: "
+    "ffmpeg -f rawvideo -pix_fmt yuv420p -s WIDTHxHEIGHT -r RATE -i a.yuv a.y4m"
+)
+
+log = logging.getLogger(__name__)
 
 
 class FolderClips:
@@ -91,12 +102,29 @@ def _clips(path: Path, pattern: str) -> list[Path]:
     hint = ""
     if png_files(path):
         hint = "; it holds PNG frames itself, so name the folder above, or give each clip a folder of its own"
-    elif inner := [e.name for e in entries if e.is_dir() and any(map(_is_clip, e.iterdir()))]:
+    elif inner := [e.name for e in entries if e.is_dir() and any(map(_is_clip, _inside(e)))]:
         hint = f"; did you mean one of its folders {', '.join(inner[:5])}?"
-    raise UserError(f"{what}: {path}: holds no video files (mp4, mkv, y4m, ...) or folders of PNG frames{hint}")
+    raise UserError(
+        f"{what}: {path}: holds no video files (mp4, mkv, y4m, ...) or folders of PNG frames{hint or _kinds(entries)}"
+    )
 
 
 def _is_clip(entry: Path) -> bool:
     if entry.is_dir():
-        return any(p.suffix.lower() == ".png" for p in entry.iterdir())
-    return entry.suffix.lower() in VIDEO_SUFFIXES
+        return any(is_png(p) for p in _inside(entry))
+    return entry.suffix.lower() in VIDEO_SUFFIXES and entry.is_file()  # and no pipe, which would wait for ever
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What a folder holds; nothing where it may not be read, as lost+found may not."""
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        log.warning("left out: %s cannot be read (%s)", folder, error.strerror)
+        return []
+
+
+def _kinds(entries: list[Path]) -> str:
+    """How to use what lies in a folder and is no clip yet."""
+    found = {suffix for entry in entries if (suffix := entry.suffix.lower()) in _REMEDIES}
+    return "".join(f"; {suffix}: {_REMEDIES[suffix]}" for suffix in sorted(found))

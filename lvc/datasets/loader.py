@@ -3,6 +3,8 @@
 The order follows from (seed, epoch) and a sample from (seed, epoch, draw): only the position has to be saved.
 """
 
+import errno
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Sampler, default_collate
 
 from lvc.datasets.clips import SampledClips
-from lvc.errors import UserError
+from lvc.errors import UserError, WorkerLost
 
 
 class EpochBatches(Sampler):
@@ -105,6 +107,10 @@ class ClipLoader:
                 return
             except UserError as error:
                 raise UserError(last_line(error)) from None
+            except (RuntimeError, OSError) as error:
+                if what := _lost(error):
+                    raise WorkerLost(what) from None
+                raise
             if self.batches.batch == 0:
                 self.skipped = 0
             self._count(batch["skipped"])
@@ -167,6 +173,18 @@ def _collate(samples: list[dict]) -> dict:
     if other := next((s for s in samples if s["clip"].shape != first["clip"].shape), None):
         raise UserError(f"clips {first['name']} and {other['name']} differ in size; set a crop or batch_size=1")
     return default_collate(samples)
+
+
+def _lost(error: Exception) -> str | None:
+    """What to do where a data-loading process was killed or had no shared memory, ``None`` for other errors."""
+    text = " ".join(str(error).split())
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if not full and not re.search(
+        r"DataLoader worker .*(exited unexpectedly|killed by signal)|shared memory|shm", text
+    ):
+        return None
+    remedy = "give the container more shared memory (--shm-size=8g), or load in the run itself: trainer.workers=0"
+    return f"trainer.workers: a data-loading process was lost ({text}); {remedy}; the same command continues"
 
 
 def last_line(error: UserError) -> str:

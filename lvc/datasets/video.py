@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lvc.datasets.colour import check_matrix
+from lvc.datasets.piped import PipedVideo, is_pipe
 from lvc.datasets.png import PngFrames
 from lvc.datasets.video_file import VideoFile, VideoInfo
 from lvc.datasets.video_writer import VideoWriter
@@ -14,13 +15,15 @@ from lvc.errors import UserError
 __all__ = ["VideoInfo", "VideoReader", "VideoWriter", "open_video"]
 
 
-def open_video(path: str | Path, matrix: str = "bt601", colour: str = "rgb") -> VideoFile | PngFrames:
-    """The video at ``path``, without decoding anything yet; its frames will be RGB or ``colour="luma"``.
+def open_video(path: str | Path, matrix: str = "bt601", colour: str = "rgb") -> VideoFile | PngFrames | PipedVideo:
+    """The video at ``path`` (``-``: standard input), without decoding anything yet; RGB or ``colour="luma"``.
 
     Raises:
         UserError: When nothing is there.
     """
     path = Path(path)
+    if is_pipe(path):
+        return PipedVideo(path, matrix, colour)
     if not path.exists():
         raise UserError(f"{path}: no such video file or folder of PNG frames")
     return (PngFrames if path.is_dir() else VideoFile)(path, matrix, colour)

@@ -67,7 +67,7 @@ def _read_list(path: Path, name: str) -> list[str]:
             hint = f"; did you mean {path / inner}?" if inner else ""
             layout = "sequences/, sep_trainlist.txt and sep_testlist.txt"
             raise UserError(f"dataset.path: {path}: has no {needed}; Vimeo-90K septuplets have {layout}{hint}")
-    lines = (path / name).read_text(errors="replace").splitlines()
+    lines = (path / name).read_text(encoding="utf-8-sig", errors="replace").splitlines()
     clips = [line.strip() for line in lines if line.strip()]
     if not clips:
         raise UserError(f"{path / name}: lists no septuplets")

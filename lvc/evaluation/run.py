@@ -22,6 +22,9 @@ from lvc.evaluation.results import Results, write_results
 from lvc.evaluation.systems import System, find_systems
 from lvc.training.alone import alone
 
+SMALL = 64
+"""Sides below which an encoder's refusal is the clip's fault and not that of its options."""
+
 
 def evaluate(config: EvaluateConfig, say: Callable[[str], None] = print) -> Path:
     """Measure every codec on every sequence, then write records, tables, plots and the report.
@@ -91,11 +94,9 @@ def _measure_all(
         start = perf_counter()
         record, reused = _record(config, system, source, store)
         records.append(record)
-        how = "from an earlier run" if reused else f"{perf_counter() - start:.1f} s"
-        say(
-            f"[{number}/{len(jobs)}] {source.name} {system.codec} {system.point}: "
-            f"{record.bpp:.4f} bpp, {record.psnr:.2f} dB ({record.error or how})"
-        )
+        how = record.error or ("from an earlier run" if reused else f"{perf_counter() - start:.1f} s")
+        figures = "" if record.psnr is None else f"{record.bpp:.4f} bpp, {record.psnr:.2f} dB "
+        say(f"[{number}/{len(jobs)}] {source.name} {system.codec} {system.point}: {figures}({how})")
     return sorted(records, key=lambda r: [s.codec for s in systems].index(r.codec))
 
 
@@ -110,6 +111,10 @@ def _record(config: EvaluateConfig, system: System, source: Source, store: Recor
     try:
         measured = system.measure(source, target)
         return store.write(_assemble(key, system, source, measured, stem), system.name), False
+    except UserError as error:
+        if system.settings["kind"] != "traditional" or min(source.width, source.height) >= SMALL:
+            raise
+        return store.write(_failed(key, system, str(error)), system.name), False
     except OSError as error:
         raise UserError(f"output: cannot write to {store.folder}: {error.strerror or error}") from None
     finally:
@@ -139,6 +144,27 @@ def _assemble(key: Key, system: System, source: Source, measured: Measurement, s
         motion=measured.motion.save(stem) if measured.motion else None,
         error=measured.error,
         environment={**environment(), **system.facts},
+    )
+
+
+def _failed(key: Key, system: System, why: str) -> Record:
+    """The record of what an encoder does not code."""
+    return Record(
+        key=key,
+        codec=system.codec,
+        point=system.point,
+        bytes=0,
+        file_bytes=0,
+        bpp=0.0,
+        psnr=None,
+        psnr_8bit=None,
+        ms_ssim=None,
+        ms_ssim_missing=None,
+        per_frame={},
+        stream_bits={},
+        seconds={},
+        error=why,
+        environment=environment(),
     )
 
 

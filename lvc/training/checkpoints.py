@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.io import TorchCheckpointIO
 
-from lvc.errors import UserError
+from lvc.errors import UserError, WorkerLost
 from lvc.files import save_tensors
 from lvc.training.report import boards
 
@@ -58,6 +58,11 @@ class Checkpointer(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.save(trainer, module)
+
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
+        """Keep what was done until a data-loading process was lost; others of a distributed run may be elsewhere."""
+        if isinstance(exception, WorkerLost) and trainer.world_size == 1:
+            self.save(trainer, module)
 
     def save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Write a checkpoint, in all processes together, and remove the oldest."""
