@@ -21,6 +21,7 @@ COMMON = (
     "bdrate.anchor",
     "output",
     "reuse",
+    "jobs",
     "keep_streams",
     "device",
 )

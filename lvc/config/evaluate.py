@@ -124,6 +124,8 @@ class EvaluateConfig:
     """Folder of records, tables, plots and the report."""
     reuse: bool = True
     """Take results that `output` already holds for the same codec, sequence and protocol."""
+    jobs: int = Field(1, ge=1)
+    """Traditional codecs measured at a time; times of encoding and decoding are only comparable with 1."""
     keep_streams: bool = False
     """Keep the bitstreams."""
     device: str = "cpu"

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
-from time import perf_counter
 
 from lvc.config.evaluate import EvaluateConfig
 from lvc.datasets.sequences import Source, check, open_sequences
@@ -20,6 +19,7 @@ from lvc.evaluation.report.exports import write_exports
 from lvc.evaluation.report.page import write_report
 from lvc.evaluation.results import Results, write_results
 from lvc.evaluation.systems import System, find_systems
+from lvc.evaluation.work import Job, TimeLeft, run_jobs
 from lvc.training.alone import alone
 
 SMALL = 64
@@ -89,15 +89,17 @@ def _measure_all(
     say: Callable[[str], None],
 ) -> list[Record]:
     jobs = [(system, source) for source in sources for system in systems]
-    records = []
-    for number, (system, source) in enumerate(jobs, 1):
-        start = perf_counter()
-        record, reused = _record(config, system, source, store)
-        records.append(record)
-        how = record.error or ("from an earlier run" if reused else f"{perf_counter() - start:.1f} s")
+    records: dict[Job, Record] = {}
+    left = TimeLeft(jobs, config.jobs)
+    for done in run_jobs(jobs, lambda system, source: _record(config, system, source, store), config.jobs):
+        records[done.job] = record = done.record
+        left.finish(done)
+        how = record.error or ("from an earlier run" if done.reused else f"{done.seconds:.1f} s")
         figures = "" if record.psnr is None else f"{record.bpp:.4f} bpp, {record.psnr:.2f} dB "
-        say(f"[{number}/{len(jobs)}] {source.name} {system.codec} {system.point}: {figures}({how})")
-    return sorted(records, key=lambda r: [s.codec for s in systems].index(r.codec))
+        place = f"[{len(records)}/{len(jobs)}] {record.sequence} {record.codec} {record.point}"
+        say(f"{place}: {figures}({how}{left})")
+    order = [s.codec for s in systems]
+    return sorted((records[job] for job in jobs), key=lambda r: order.index(r.codec))
 
 
 def _record(config: EvaluateConfig, system: System, source: Source, store: RecordStore) -> tuple[Record, bool]:

@@ -18,7 +18,7 @@ CURVE_POINTS = 6
 """Quality indices at which a variable-rate export is coded where none are asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class System:
     """One rate point of one codec.
 
