@@ -265,9 +265,24 @@ def load_starting_weights(codec: VideoCodec, config: Any, trained_flow: bool = F
         The digest of every export that was loaded, by its option, for the provenance of what becomes of it.
     """
     loaded = {}
+    for option, path, parts in starting_weights(config, trained_flow):
+        load_parts(codec, path, parts)
+        loaded[option] = read_export(path)[1]
+    if learned_from := getattr(config, "codec", None):
+        loaded["model.codec"] = read_export(learned_from)[1]
+    return loaded
+
+
+def starting_weights(config: Any, trained_flow: bool = False) -> list[tuple[str, Path | str, tuple[str, ...]]]:
+    """The options of a model's configuration that name weights to start from: each with their export and parts.
+
+    Args:
+        config: The configuration.
+        trained_flow: See :func:`load_starting_weights`.
+    """
     flow, intra = getattr(config, "flow", None), getattr(config, "intra", None)
     pretrained = getattr(flow, "pretrained", False) and not trained_flow
-    for option, path, parts in (
+    named = (
         ("model.weights", getattr(config, "weights", None), ()),
         ("model.pretrained", _of_package(config), ()),
         ("model.intra.weights", getattr(intra, "weights", None), ("intra",)),
@@ -275,13 +290,8 @@ def load_starting_weights(codec: VideoCodec, config: Any, trained_flow: bool = F
         ("model.band_weights", getattr(config, "band_weights", None), ("lowpass", "highpass")),
         ("model.flow.weights", getattr(flow, "weights", None), ("flow",)),
         ("model.flow.pretrained", shipped_flow(flow.widths) if pretrained else None, ("flow",)),
-    ):
-        if path:
-            load_parts(codec, path, parts)
-            loaded[option] = read_export(path)[1]
-    if learned_from := getattr(config, "codec", None):
-        loaded["model.codec"] = read_export(learned_from)[1]
-    return loaded
+    )
+    return [(option, path, parts) for option, path, parts in named if path]
 
 
 def _of_package(config: Any) -> Path | None:

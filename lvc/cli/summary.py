@@ -39,11 +39,13 @@ def model_config(name: str, overrides: list[str]) -> Any:
 def summarise(name: str, overrides: list[str], size: tuple[int, int]) -> dict[str, Any]:
     """Facts of a model for frames of ``size`` ``(H, W)``."""
     config = model_config(name, overrides)  # mistakes are answered before torch is loaded
+    from lvc.codec import VideoCodec
+    from lvc.layers.padding import padded_size
     from lvc.models.build import build_codec
 
     codec = build_codec(config).eval()
     own, intra, modules = parameters(codec)
-    padded = codec.padded_size(size)
+    padded = codec.padded_size(size) if isinstance(codec, VideoCodec) else padded_size(size, codec.stride)
     macs = multiply_accumulates(codec, padded)
     latents = {
         stream: [channels, padded[0] // down, padded[1] // down]

@@ -18,7 +18,8 @@ _INTRO = """\
 
 Made from `conf/experiment/` by `python -m lvc.config.ablations > docs/ablations.md`.
 
-Every row of a paper's ablation tables is an experiment, and a few options that may be typed instead:
+Rows of a paper's ablation tables are experiments, and a few options that may be typed instead. Missing are those that
+code with HM or VTM:
 
 ```
 python train.py experiment=dcvc_tcm_ablation/2l1c loss.lmbda=1024

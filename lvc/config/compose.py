@@ -83,7 +83,7 @@ def run_main(
     if args.help:
         print(help_page(config_name, contract, common))
         return
-    group = None
+    group = folder = None
     failures = multirun.Failures(Path())
     if not (args.hydra_help or args.shell_completion or args.experimental_rerun):
         try:
@@ -113,7 +113,10 @@ def run_main(
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(task)()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-    if code := failures.exit_code():
+    code = failures.exit_code()
+    if folder is not None:
+        multirun.discard_record(folder)
+    if code:
         sys.exit(code)
 
 

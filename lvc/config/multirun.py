@@ -175,6 +175,14 @@ def as_member(data: dict[str, Any], group: str | None) -> dict[str, Any]:
     return {**data, "dir": os.path.join(settings.sweep.dir, own), "name": f"{name}/{own}"}
 
 
+def discard_record(folder: Path) -> None:
+    """Remove Hydra's record of a multirun from a folder that no member has made its own."""
+    record = Path(folder, "multirun.yaml")
+    if record.is_file() and not [entry for entry in folder.iterdir() if entry != record]:
+        record.unlink()
+        folder.rmdir()
+
+
 class Failures:
     """What failed, told by the process that was started by the user, wherever it happened.
 

@@ -74,7 +74,8 @@ class TrainerConfig:
     """Processes on this machine, a device each: how many, `auto` for all GPUs, or their numbers, such as `[0,2]`.
     torchrun and SLURM say it themselves."""
     strategy: Literal["auto", "ddp"] = "auto"
-    """How processes share the work; `auto` is `ddp` where there are several. See docs/distributed.md."""
+    """How processes share the work: `auto` is `ddp` where there are several, and `ddp` is so for one too. See
+    docs/distributed.md."""
     batch_size: Literal["per_device", "global"] = "per_device"
     """Whether a stage's `batch_size` is that of each process, or of all of them together."""
     lr_scaling: Literal["none", "linear", "sqrt"] = "none"

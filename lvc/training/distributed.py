@@ -60,7 +60,7 @@ def placement(options: TrainerConfig) -> dict[str, Any]:
         "accelerator": options.accelerator,
         "devices": list(options.devices) if chosen else devices,
         "num_nodes": nodes,
-        "strategy": AveragedGradients() if several else "auto",
+        "strategy": AveragedGradients() if several or options.strategy == "ddp" else "auto",
         "plugins": [environment],
     }
 

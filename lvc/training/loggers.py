@@ -11,9 +11,12 @@ from typing import Any
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
+from lvc.config.contract import build
 from lvc.config.metrics import LOSSES, METRICS
+from lvc.config.model import ModelConfig
 from lvc.config.run import LoggerConfig
 from lvc.errors import UserError
+from lvc.export import starting_weights
 from lvc.training.artifacts import note_inputs
 from lvc.training.resume import RunState
 from lvc.training.rows import Rows
@@ -170,9 +173,12 @@ def aside(what: str) -> Iterator[None]:
 
 def starting_exports(composed: dict[str, Any]) -> list[str]:
     """Paths of the exports that a run starts from, in its composed configuration."""
-    model, stages = composed["model"], composed["schedule"]["stages"].values()
-    named = [composed.get("init_from"), model.get("weights")]
-    named += [(model.get(part) or {}).get("weights") for part in ("intra", "flow")]
+    model, stages = build(ModelConfig, composed["model"], "model"), composed["schedule"]["stages"].values()
+    named = [
+        composed.get("init_from"),
+        *(path for _, path, _ in starting_weights(model)),
+        getattr(model, "codec", None),
+    ]
     actions = [a for stage in stages for a in (stage.get("on_enter") or {}).values()]
     return [str(path) for path in [*named, *(a.get("path") for a in actions)] if path]
 

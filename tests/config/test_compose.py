@@ -100,6 +100,14 @@ def test_rate_points_of_a_sweep_live_where_single_runs_do(tmp_path):
     assert [row[:2] for row in ran(result)] == [[name, f"runs/{name}"] for name in names]
 
 
+def test_nothing_is_left_where_no_run_was(tmp_path):
+    call("-m", "loss.lmbda=256,512", "size=tiny", cwd=tmp_path, script=APP)
+    assert not (tmp_path / "runs" / "dcvc_tcm-tiny-mse-1024").exists()  # the default rate point is not among them
+    result = call("debug=one_batch", "size=tiny", cwd=tmp_path, script=APP)
+    folder = tmp_path / "runs" / "debug-one_batch-dcvc_tcm-tiny"
+    assert [str(path.relative_to(tmp_path)) for path in folder.iterdir()] == [row[1] for row in ran(result)]
+
+
 def test_members_of_a_sweep_have_folders_of_their_own(tmp_path):
     result = call("-m", "model.contexts=1,2", "size=tiny", cwd=tmp_path, script=APP)
     name = "dcvc_tcm-tiny-mse-1024"

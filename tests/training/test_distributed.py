@@ -16,9 +16,10 @@ from lvc.config.contract import ConfigError, build
 from lvc.config.trainer import TrainerConfig
 from lvc.entropy.streams import Estimate
 from lvc.errors import UserError
+from lvc.export import load_export
 from lvc.models.build import build_codec
 from lvc.training.batches import learning_rate_scale, process_batch
-from lvc.training.distributed import average_gradients, shape
+from lvc.training.distributed import AveragedGradients, average_gradients, placement, shape
 from lvc.training.losses import RateDistortionLoss
 from lvc.training.run import train
 from lvc.training.stages import freeze, learnable
@@ -182,6 +183,15 @@ def test_a_launcher_says_how_many_processes_there_are(monkeypatch, environment, 
     for key, value in environment.items():
         monkeypatch.setenv(key, str(value))
     assert shape(options(accelerator="cpu", devices=3)) == expected
+
+
+def test_ddp_is_so_for_one_process_too(tiny):
+    weights = {}
+    for strategy in ("auto", "ddp"):
+        run, data = tiny(["frame"], folder=strategy, trainer={"strategy": strategy})
+        assert isinstance(placement(run.trainer)["strategy"], AveragedGradients) is (strategy == "ddp")
+        weights[strategy] = load_export(train(run, data)).codec.state_dict()
+    assert all(torch.equal(weights["ddp"][name], tensor) for name, tensor in weights["auto"].items())
 
 
 def test_processes_without_a_common_folder_are_told_so(tiny, tmp_path):

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lvc.config.compose import compose
 from lvc.config.contract import build
 from lvc.config.model import ModelConfig
 from lvc.export import read_export, save_export
 from lvc.models.build import build_codec
+from lvc.training.loggers import starting_exports
 from lvc.training.report import of_one_size
 from lvc.training.run import train
 from tests.training.test_resume import run_until
@@ -189,3 +191,20 @@ def test_an_interrupted_run_stays_one_wandb_run(tmp_path, tiny):
     files = sorted(Path(run.dir).glob("wandb/offline-run-*/run-*.wandb"), key=lambda path: path.stat().st_mtime)
     assert len(files) == 2
     assert {path.stem for path in files} == {f"run-{json.loads(Path(run.dir, 'state.json').read_text())['wandb']}"}
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("dcvc_tcm", ["model.intra.weights=intra", "model.flow.weights=flow"]),
+        ("pmctf_l", ["model.band_weights=bands", "model.flow.pretrained=true"]),
+        ("resolution_classifier", ["model.codec=codec"]),
+    ],
+)
+def test_a_dashboard_knows_all_weights_that_a_run_starts_from(model, options):
+    composed = compose("train", [f"model={model}", "init_from=first", *options])
+    known = starting_exports(composed)
+    for option in options:
+        name = option.partition("=")[2]
+        assert name in known or (name == "true" and any("spynet" in path for path in known)), option
+    assert known[0] == "first" and len(known) == 1 + len(options)
