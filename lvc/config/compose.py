@@ -109,6 +109,7 @@ def run_main(
             failures.add(error, data.get("dir"))  # the other members go on
         return None
 
+    register()
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(task)()
     except KeyboardInterrupt:
@@ -178,6 +179,7 @@ def _only(parsed: list[Override]) -> list[str]:
 
 @contextmanager
 def _hydra(directory: str | Path | None) -> Iterator[None]:
+    register()
     where = Path(directory or conf_dir()).absolute()
     with hydra.initialize_config_dir(str(where), version_base="1.3"):
         yield
@@ -248,9 +250,6 @@ def _ablations(model: str, twice: Sequence[str] = ()) -> str:
         known = {name.partition("_ablation/")[0] for name in choices("experiment") if "_ablation/" in name}
         raise ValueError(f"{model} has no ablations in conf/experiment; models that have: {', '.join(sorted(known))}")
     return ",".join([f"{model}_psnr", *(row for row in rows if row.partition("/")[2] not in twice)])
-
-
-register()
 
 
 @lru_cache

@@ -4,6 +4,7 @@ Hydra lets a key be overridden from the shell only where a config has it, so eve
 """
 
 from dataclasses import asdict, fields, is_dataclass
+from functools import cache
 from typing import Any, get_args
 
 from hydra.core.config_search_path import ConfigSearchPath
@@ -37,8 +38,9 @@ OTHERS: dict[str, type] = {
 }
 
 
+@cache
 def register() -> None:
-    """Tell Hydra of other packages' config files, and of the defaults of every contract.
+    """Tell Hydra, once, of other packages' config files, and of the defaults of every contract.
 
     ``- /contract@_here_: NAME`` takes them into a config.
     """
