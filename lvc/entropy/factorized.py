@@ -26,6 +26,9 @@ class FactorizedPrior(ChannelModel):
             x = u + torch.tanh(u) * torch.tanh(a)[:, None]
         return x * F.softplus(self.h[3])[:, None] + self.b[3][:, None]
 
+    def sharpen(self, factor: float) -> None:
+        self.h.copy_(inverse_softplus(F.softplus(self.h) * factor**0.25))
+
 
 class BottleneckPrior(ChannelModel):
     """CompressAI's `EntropyBottleneck` (Balle et al. 2018, appendix 6.1), its density alone.
@@ -49,5 +52,14 @@ class BottleneckPrior(ChannelModel):
     def logits(self, x: Tensor) -> Tensor:
         return self.bottleneck._logits_cumulative(x[:, None], stop_gradient=False)[:, 0]
 
+    def sharpen(self, factor: float) -> None:
+        first = self.bottleneck.matrices[0]
+        first.copy_(inverse_softplus(F.softplus(first) * factor))
+
     def medians(self) -> Tensor:
         return self.bottleneck.quantiles[:, 0, 1].detach()
+
+
+def inverse_softplus(x: Tensor) -> Tensor:
+    """What softplus makes ``x`` of, ``x`` above 0."""
+    return x + torch.log(-torch.expm1(-x))

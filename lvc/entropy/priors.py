@@ -189,6 +189,18 @@ class ChannelModel(EntropyModel):
     def logits(self, x: Tensor) -> Tensor:
         """``(C, K)`` points of each channel to ``(C, K)`` logits of the distribution function."""
 
+    @abstractmethod
+    def sharpen(self, factor: float) -> None:
+        """Make the slopes of :meth:`logits` this many times as steep, before training."""
+
+    @torch.no_grad()
+    def start_with_deviation(self, deviation: float) -> None:
+        """Begin as about a logistic law of this deviation in every channel."""
+        device = self.medians().device
+        ends = torch.tensor([[-0.5, 0.5]], device=device).expand(self.channels, -1) + self.medians()[:, None]
+        slope = self.logits(ends).diff(dim=1).mean()
+        self.sharpen(math.pi / (math.sqrt(3) * deviation) / float(slope))
+
     def medians(self) -> Tensor:
         """``(C,)`` centre of each channel's rounding grid."""
         return torch.zeros(self.channels, device=next(self.parameters()).device)

@@ -6,7 +6,7 @@ its networks and one call of the stream, for exactly the elements it codes. Trai
 all go through the passes, so what is rated is what is coded.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise
@@ -159,6 +159,19 @@ class StagedContext(nn.Module):
                 self.spatial[str(index)] = nn.ModuleList(spatial(stage.channels, width) for _ in later)
                 inputs += width
             self.aggregate.append(aggregate(inputs, width))
+
+    def scale_networks(self) -> Iterator[tuple[nn.Module, slice]]:
+        """The networks that make scales and means, each with its channels."""
+        for stage, network in zip(self.stages, self.aggregate, strict=True):
+            yield network, slice(stage.start, stage.start + stage.channels)
+
+    def latent_readers(self) -> Iterator[tuple[nn.Module, slice]]:
+        """The first layers of the networks that read decoded channels, each with those that it reads."""
+        for index, stage in enumerate(self.stages):
+            if str(index) in self.channel:
+                yield self.channel[str(index)][0], slice(stage.start)
+            for layer in self.spatial[str(index)] if str(index) in self.spatial else ():
+                yield layer, slice(stage.start, stage.start + stage.channels)
 
     def code(self, name: str, y: Tensor | None, prior: Tensor, stream: SymbolStream) -> tuple[Tensor, Tensor]:
         """Code one latent in as many calls of ``stream`` as there are passes.

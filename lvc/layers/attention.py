@@ -8,7 +8,12 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.swin_transformer import ShiftedWindowAttention, SwinTransformerBlock
 
+from lvc.layers.classical import layers_of
 from lvc.layers.conv import ResBlock, conv
+from lvc.layers.klt import start_at_zero
+
+CLOSED = -6.0
+"""What a gate begins at in a classical start: a sigmoid lets 1/400 through, and still learns."""
 
 
 class _ChannelsLast(nn.Module):
@@ -81,3 +86,15 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x) * torch.sigmoid(self.gate(x + self.attention(x)))
+
+
+@layers_of.register
+def _(module: MixedBlock) -> list[nn.Module]:
+    start_at_zero(module.merge)
+    return []
+
+
+@layers_of.register
+def _(module: AttentionBlock) -> list[nn.Module]:
+    nn.init.constant_(start_at_zero(module.gate[-1]).bias, CLOSED)
+    return []

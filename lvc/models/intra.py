@@ -1,5 +1,8 @@
 """What the intra codecs share: transforms around a latent at 1/16 of the size and a hyper latent at 1/64."""
 
+from collections.abc import Iterator
+
+import torch
 from torch import Tensor, nn
 
 from lvc.codec import FrameCoding, FrameJob, VideoCodec
@@ -8,7 +11,9 @@ from lvc.entropy.factorized import BottleneckPrior
 from lvc.entropy.hyperprior import code_hyper
 from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
+from lvc.layers.classical import Chain, start_hyper, start_scales
 from lvc.layers.hyper import scales_and_means
+from lvc.layers.rate import step_gain
 from lvc.structures.low_delay import low_delay
 
 
@@ -62,7 +67,11 @@ class IntraCodec(VideoCodec):
 
     def analyse(self, y: Tensor) -> Tensor:
         """The hyper latent of a latent."""
-        return self.h_a(y)
+        return self.h_a(self.analysed(y))
+
+    def analysed(self, y: Tensor) -> Tensor:
+        """What the hyper latent is made from: the latent."""
+        return y
 
     def code_latent(self, y: Tensor | None, parameters: Tensor, stream: SymbolStream) -> tuple[Tensor, Tensor]:
         """Code the latent under what the hyper latent says of it: here its scales and means, by halves.
@@ -76,6 +85,23 @@ class IntraCodec(VideoCodec):
             The decoded latent in float32, and its bits ``(B,)``.
         """
         return stream.code("intra", y, self.law(*scales_and_means(parameters)))
+
+    @torch.no_grad()
+    def start_from(self, clips: Tensor, lambdas: tuple[float, float]) -> None:
+        """See :meth:`lvc.codec.VideoCodec.start_from`: the transforms begin as the KLT of the clips' first frames."""
+        y = Chain(self.g_a, self.g_s).start_from(clips[:, 0], step_gain(lambdas[0]), centre=True)
+        deviations = y.square().mean((0, 2, 3)).sqrt()
+        start_hyper(self.h_a, self.analysed(y), self.hyper_prior)
+        for network, channels in self.scale_networks():
+            start_scales(network[-1], deviations[channels])
+        self.start_contexts(deviations)
+
+    def scale_networks(self) -> Iterator[tuple[nn.Sequential, slice]]:
+        """The networks that make scales and means, each with the channels of the latent that it makes them for."""
+        yield self.h_s, slice(None)
+
+    def start_contexts(self, deviations: Tensor) -> None:
+        """Let networks that read the latent begin as on one of deviations near 1."""
 
     def describe(self) -> dict[str, tuple[int, int]]:
         """Latents by stream name: channels and downsampling."""

@@ -14,6 +14,7 @@ from compressai.layers import (
 from torch import nn
 
 from lvc.config.intra import IntraCheng2020Config
+from lvc.layers import compressai_blocks  # noqa: F401 (what it registers)
 from lvc.models.intra import IntraCodec
 
 

@@ -4,13 +4,17 @@ A latent is rounded around its means, as CompressAI's coder does; in training it
 with noise, as CompressAI's do. Bitstreams are not CompressAI's: another range coder, and several positions at once.
 """
 
+from collections.abc import Iterator
+
 import torch
 from compressai.models import Cheng2020Anchor, JointAutoregressiveHierarchicalPriors, ScaleHyperprior
-from torch import Tensor
+from torch import Tensor, nn
 
 from lvc.config.intra import IntraBmshj2018Config, IntraCheng2020AnchorConfig, IntraCodecConfig, IntraMbt2018Config
 from lvc.entropy.autoregressive import code_autoregressive
 from lvc.entropy.streams import SymbolStream
+from lvc.layers import compressai_blocks  # noqa: F401 (what it registers)
+from lvc.layers.classical import see_normalised
 from lvc.models.intra import IntraCodec
 
 
@@ -25,9 +29,13 @@ class IntraScaleHyperprior(IntraCodec):
         theirs = ScaleHyperprior(config.channels, config.latent_channels)
         super().__init__(config, theirs.M, theirs.N, theirs.g_a, theirs.h_a, theirs.h_s, theirs.g_s)
 
-    def analyse(self, y: Tensor) -> Tensor:
-        """See :meth:`lvc.models.intra.IntraCodec.analyse`."""
-        return self.h_a(y.abs())
+    def analysed(self, y: Tensor) -> Tensor:
+        """See :meth:`lvc.models.intra.IntraCodec.analysed`: the latent's magnitudes."""
+        return y.abs()
+
+    def scale_networks(self) -> Iterator[tuple[nn.Sequential, slice]]:
+        """See :meth:`lvc.models.intra.IntraCodec.scale_networks`: a ReLU comes last."""
+        yield self.h_s[:-1], slice(None)
 
     def code_latent(self, y: Tensor | None, parameters: Tensor, stream: SymbolStream) -> tuple[Tensor, Tensor]:
         """See :meth:`lvc.models.intra.IntraCodec.code_latent`."""
@@ -51,6 +59,14 @@ class _Autoregressive(IntraCodec):
         """See :meth:`lvc.models.intra.IntraCodec.code_latent`."""
         networks = (self.context_prediction, self.entropy_parameters)
         return code_autoregressive("intra", y, parameters, *networks, self.law, stream)
+
+    def scale_networks(self) -> Iterator[tuple[nn.Sequential, slice]]:
+        """See :meth:`lvc.models.intra.IntraCodec.scale_networks`."""
+        yield self.entropy_parameters, slice(None)
+
+    def start_contexts(self, deviations: Tensor) -> None:
+        """See :meth:`lvc.models.intra.IntraCodec.start_contexts`."""
+        see_normalised(self.context_prediction, deviations)
 
 
 class IntraMbt2018(_Autoregressive):

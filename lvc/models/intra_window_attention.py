@@ -9,12 +9,15 @@ The paper names the ingredients alone. Decided here:
 * Convolutions and hyper transforms have the widths of CompressAI's ELIC, 192 and 320.
 """
 
+from collections.abc import Iterator
+
 from torch import Tensor, nn
 
 from lvc.config.intra import IntraWindowAttentionConfig
 from lvc.entropy.staged import StagedContext
 from lvc.entropy.streams import SymbolStream
 from lvc.layers.attention import AttentionBlock
+from lvc.layers.classical import see_normalised
 from lvc.layers.conv import conv, deconv
 from lvc.layers.gdn import GDN, igdn
 from lvc.layers.hyper import HyperDecoder, HyperEncoder
@@ -59,3 +62,12 @@ class IntraWindowAttention(IntraCodec):
     def code_latent(self, y: Tensor | None, parameters: Tensor, stream: SymbolStream) -> tuple[Tensor, Tensor]:
         """See :meth:`lvc.models.intra.IntraCodec.code_latent`."""
         return self.context.code("intra", y, parameters, stream)
+
+    def scale_networks(self) -> Iterator[tuple[nn.Sequential, slice]]:
+        """See :meth:`lvc.models.intra.IntraCodec.scale_networks`."""
+        yield from self.context.scale_networks()
+
+    def start_contexts(self, deviations: Tensor) -> None:
+        """See :meth:`lvc.models.intra.IntraCodec.start_contexts`."""
+        for layer, channels in self.context.latent_readers():
+            see_normalised(layer, deviations[channels])

@@ -1,7 +1,5 @@
 """The transform coder of the light codec: unshuffled pixels in, unshuffled pixels and a feature out."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -12,20 +10,10 @@ from lvc.entropy.priors import ScaleLaw
 from lvc.entropy.streams import SymbolStream
 from lvc.layers.conv import conv
 from lvc.layers.light import PATCH, Analysis, QualityGain, Synthesis, start_as_klt
-from lvc.layers.rate import QualityFactor
+from lvc.layers.rate import QualityFactor, step_gain
 
 LAMBDAS = (32.0, 6144.0)
 """Lambda of the lowest and the highest quality before a stage's action says its own; MSE of RGB in [0, 1]."""
-
-
-def step_gain(lmbda: float, colours: int = 3) -> float:
-    """What a latent is multiplied by before rounding, at a lambda.
-
-    At high rates a bit more lowers the error of a coefficient to a quarter: with step s the error is s^2 / 12 and its
-    slope by rate s^2 ln 2 / 6. With the loss R + lambda MSE, MSE a mean over ``colours`` channels of each pixel and an
-    orthonormal transform, the best step is s^2 = 6 colours / (lambda ln 2).
-    """
-    return math.sqrt(lmbda * math.log(2) / (6 * colours))
 
 
 class TransformCoder(nn.Module):
