@@ -100,6 +100,10 @@ class ScaleLaw(EntropyModel):
         """The prior of a latent with these ``(B, C, h, w)`` scales and means."""
         return ScalePrior(self, scales.float(), means.float())
 
+    def scales_of(self, deviations: Tensor) -> Tensor:
+        """The scales of laws of these standard deviations."""
+        return deviations / math.sqrt(2) if self.law == "laplace" else deviations
+
     def bound(self, scales: Tensor) -> Tensor:
         """Scales as the estimate uses them."""
         return scales.clamp(1e-5, 1e10) if self.official else lower_bound(scales, self.smallest)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from lvc.layers.conv import ResBlock, conv, merge_block, start_as_identity, subpixel
+from lvc.layers.conv import ResBlock, conv, merge_block, start_as_identity, start_as_sum, subpixel
 from lvc.layers.gdn import GDN, igdn
 from lvc.layers.pyramid import Pyramid
 
@@ -30,6 +30,11 @@ class FeatureExtractor(Pyramid):
         """Let the feature of full size begin as the input."""
         _pass_residuals(self)
         start_as_identity(self[0][0])
+
+    def start_with_picture(self) -> None:
+        """Let the first three channels of the feature of full size begin as the input's, exactly."""
+        _pass_residuals(self)
+        start_as_sum(self[0][0], [0])
 
 
 class ContextFusion(nn.Module):
@@ -63,6 +68,12 @@ class ContextFusion(nn.Module):
         _pass_residuals(self.refine)
         for refine in self.refine.values():
             start_as_identity(refine[0], first=refine[0].in_channels)
+
+    def start_with_picture(self) -> None:
+        """Let the first three channels of every context begin as those of the warped feature, exactly."""
+        _pass_residuals(self.refine)
+        for refine in self.refine.values():
+            start_as_sum(refine[0], [])
 
     def forward(self, warped: Sequence[Tensor]) -> list[Tensor]:
         """``warped[l]`` at ``1 / 2^l`` of the size to contexts at the same sizes."""
@@ -100,6 +111,19 @@ class ContextualEncoder(nn.Module):
             last = level == 3
             self.down.append(conv(width, latent if last else channels, stride=2))
         self.norm = nn.ModuleList(GDN(channels) for _ in range(3))
+
+    def chain(self) -> list[nn.Module]:
+        """The modules that a frame passes, in their order."""
+        steps = []
+        for level, down in enumerate(self.down):
+            beside = [group[str(level)] for group in (self.merge, self.mix) if str(level) in group]
+            steps += [*beside, down, *self.norm[level : level + 1]]
+        return steps
+
+    @torch.no_grad()
+    def start_with_difference(self) -> None:
+        """Let the first layer begin with the frame minus the first three channels of the largest context."""
+        self.down[0].weight[:, 3:6] = -self.down[0].weight[:, :3]
 
     def forward(self, frame: Tensor, contexts: Sequence[Tensor]) -> Tensor:
         x = frame
@@ -139,6 +163,14 @@ class ContextualDecoder(nn.Module):
             if 0 < level < contexts:
                 width = 2 * channels
                 self.merge[str(level)] = merge_block(width)
+
+    def chain(self) -> list[nn.Module]:
+        """The modules that a latent passes, in their order."""
+        steps = []
+        for step, level in enumerate((3, 2, 1, 0)):
+            beside = [self.merge[str(level)]] if str(level) in self.merge else []
+            steps += [self.up[step], *self.norm[step : step + 1], *beside]
+        return steps
 
     def forward(self, latent: Tensor, contexts: Sequence[Tensor]) -> Tensor:
         x = latent
@@ -191,7 +223,7 @@ class FrameGenerator(nn.Module):
 
     def __init__(self, inputs: int, channels: int, propagated: int, context: bool = True, extra: int = 0):
         super().__init__()
-        self.context = context
+        self.context, self.inputs = context, inputs
         body = [conv(inputs + (channels if context else 0), channels)]
         body += [ResBlock(channels) for _ in range(2 + extra)]
         body += [conv(channels, propagated)] if propagated != channels else []
@@ -207,6 +239,18 @@ class FrameGenerator(nn.Module):
         if last is not merge:
             start_as_identity(last)
         start_as_identity(self.frame)
+
+    def start_with_picture(self, predicted: bool) -> None:
+        """Let the frame begin as the first three channels of the decoded feature, exactly.
+
+        Args:
+            predicted: Plus those of the largest context.
+        """
+        _pass_residuals(self)
+        first, *others = [m for m in self.feature if isinstance(m, nn.Conv2d)]
+        start_as_sum(first, [0, self.inputs] if predicted else [0])
+        for layer in (*others, self.frame):
+            start_as_sum(layer, [0])
 
     def forward(self, decoded: Tensor, contexts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Frame ``(B, 3, H, W)`` and feature ``(B, propagated, H, W)``."""

@@ -1,5 +1,6 @@
 """Convolutions and residual blocks, as DCVC and its descendants define them."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -79,6 +80,23 @@ def start_as_identity(layer: nn.Conv2d, first: int = 0, keep: float = 0.03) -> N
     middle = layer.kernel_size[0] // 2
     for channel in range(min(layer.out_channels, layer.in_channels - first)):
         layer.weight[channel, first + channel, middle, middle] += 1
+
+
+@torch.no_grad()
+def start_as_sum(layer: nn.Conv2d, firsts: Iterable[int], channels: int = 3) -> None:
+    """Let the first outputs of a convolution begin as sums of inputs, exactly; other outputs stay as they are.
+
+    Args:
+        layer: Its first ``channels`` outputs are set.
+        firsts: Where the inputs of each summand begin; none for outputs of 0.
+        channels: How many outputs, the picture's channels.
+    """
+    layer.weight[:channels] = 0
+    layer.bias[:channels] = 0
+    middle = layer.kernel_size[0] // 2
+    for first in firsts:
+        for channel in range(min(channels, layer.out_channels, layer.in_channels - first)):
+            layer.weight[channel, first + channel, middle, middle] = 1
 
 
 def full_precision(x: Tensor) -> AbstractContextManager:

@@ -15,12 +15,14 @@ Decided where the paper is silent:
 import torch
 from torch import Tensor, nn
 
-from lvc.codec import FrameCoding, FrameJob, VideoCodec
+from lvc.codec import FrameCoding, FrameJob, Rate, VideoCodec
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.entropy.factorized import FactorizedPrior
 from lvc.entropy.hyperprior import code_hyper
 from lvc.entropy.priors import ScaleLaw
-from lvc.entropy.streams import SymbolStream
+from lvc.entropy.streams import Estimate, SymbolStream
+from lvc.errors import UserError
+from lvc.layers.classical import Chain, start_hyper, start_scales
 from lvc.layers.contexts import (
     ContextFusion,
     ContextualDecoder,
@@ -29,11 +31,12 @@ from lvc.layers.contexts import (
     FrameGenerator,
     TemporalPriorEncoder,
 )
-from lvc.layers.conv import conv, full_precision, start_as_identity
+from lvc.layers.conv import conv, full_precision, start_as_identity, start_as_sum
 from lvc.layers.hyper import EntropyParameters, HyperDecoder, HyperEncoder, scales_and_means
-from lvc.motion.codec import MotionCodec
+from lvc.layers.rate import step_gain
+from lvc.motion.codec import MotionCodec, motion_gain
 from lvc.motion.flow import flow_network
-from lvc.motion.resolution import MotionScale
+from lvc.motion.resolution import FULL, MotionScale
 from lvc.motion.warp import warp, warp_scales
 from lvc.structures.low_delay import low_delay
 from lvc.structures.motion_resolution import motion_resolution
@@ -74,6 +77,7 @@ class DCVCTCM(VideoCodec):
         self.temporal_prior = TemporalPriorEncoder(n, latent, config.contexts) if uses.entropy else None
         self.entropy_parameters = EntropyParameters(latent * (4 if uses.entropy else 2), latent)
 
+        self.predicted = uses.encoder and uses.generator
         self._start_as_copy()
 
     def _start_as_copy(self) -> None:
@@ -149,6 +153,42 @@ class DCVCTCM(VideoCodec):
             scales, means = scales_and_means(self.entropy_parameters(prior))
         latent, bits = stream.code("frame", y, self.law(scales, means))
         return latent, {"frame_hyper": hyper_bits, "frame": bits}
+
+    @torch.no_grad()
+    def start_from(self, clips: Tensor, lambdas: tuple[float, float]) -> None:
+        """See :meth:`lvc.codec.VideoCodec.start_from`: a P frame begins as its prediction plus the residual's KLT.
+
+        Where contexts miss on one side (Table VII), it begins as the KLT of the frame itself.
+        """
+        if clips.shape[1] < 2:
+            raise UserError("a P frame's statistics need clips of 2 frames or more; the stage has 1 (frames)")
+        reference, flow = self._measure(clips[:, :2])
+        frame, size = clips[:, 1], tuple(clips.shape[-2:])
+        self.motion.start_from(flow, motion_gain(lambdas[0], frame))
+        decoded, _ = self.motion.code(flow, len(flow), size, Estimate(training=False))
+        predicted = self.predicted
+        for part in (self.extractor, self.fusion):
+            part.start_with_picture()
+        for adapt in (self.adapt_frame, self.adapt_feature):
+            if adapt is not None:
+                start_as_sum(adapt, [0])
+        self.generator.start_with_picture(predicted)
+        coded = frame - warp(reference, decoded) if predicted else frame
+        y = Chain(self.encoder.chain(), self.decoder.chain()).start_from(coded, step_gain(lambdas[0]), not predicted)
+        if predicted:
+            self.encoder.start_with_difference()
+        start_hyper(self.hyper_encoder, y, self.hyper_prior)
+        start_scales(self.entropy_parameters[-1], self.law.scales_of(y.square().mean((0, 2, 3)).sqrt()))
+
+    def _measure(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """Decoded references and the flow to them of ``(N, 2, 3, H, W)`` pairs, a few at a time."""
+        found = []
+        for part in pairs.split(8):
+            job = FrameJob("I", part[:, 0], None, Estimate(training=False), Rate(), tuple(part.shape[-2:]))
+            reference = self.intra.code_frame(job).state["frame"]
+            found.append((reference, self.estimate(part[:, 1], reference, FULL)))
+        references, flows = zip(*found, strict=True)
+        return torch.cat(references), torch.cat(flows)
 
     def describe(self) -> dict[str, tuple[int, int]]:
         """Latents by stream name: channels and downsampling."""

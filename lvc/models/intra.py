@@ -89,11 +89,11 @@ class IntraCodec(VideoCodec):
     @torch.no_grad()
     def start_from(self, clips: Tensor, lambdas: tuple[float, float]) -> None:
         """See :meth:`lvc.codec.VideoCodec.start_from`: the transforms begin as the KLT of the clips' first frames."""
-        y = Chain(self.g_a, self.g_s).start_from(clips[:, 0], step_gain(lambdas[0]), centre=True)
+        y = Chain([self.g_a], [self.g_s]).start_from(clips[:, 0], step_gain(lambdas[0]), centre=True)
         deviations = y.square().mean((0, 2, 3)).sqrt()
         start_hyper(self.h_a, self.analysed(y), self.hyper_prior)
         for network, channels in self.scale_networks():
-            start_scales(network[-1], deviations[channels])
+            start_scales(network[-1], self.law.scales_of(deviations[channels]))
         self.start_contexts(deviations)
 
     def scale_networks(self) -> Iterator[tuple[nn.Sequential, slice]]:
