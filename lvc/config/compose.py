@@ -29,6 +29,7 @@ from lvc.config.defaults import register
 from lvc.config.groups import choices, conf_dir
 from lvc.config.help import help_page
 from lvc.config.model import MODELS
+from lvc.config.parts import shipped_flow
 from lvc.errors import UserError
 from lvc.names import shortened
 
@@ -231,6 +232,11 @@ def _nearest(value: Any, table: dict[float, Any]) -> Any:
     return table[min(table, key=lambda key: abs(math.log(key / value)))]
 
 
+def _shipped_flow(network: Any, widths: Any, weights: Any) -> bool:
+    """Whether the package has weights of such a flow network, and no others were asked for."""
+    return network == "spynet" and weights is None and shipped_flow(tuple(widths)).is_file()
+
+
 def _share(groups: list[int], channels: Any) -> Any:
     """``groups`` in the same proportions, as shares of ``channels``: ``${share:[16,48,64],64}`` is ``[8, 24, 32]``."""
     if not isinstance(channels, int):
@@ -272,6 +278,7 @@ def _member_folder(name: str) -> str:
 OmegaConf.register_new_resolver("moment", _moment, replace=True)
 OmegaConf.register_new_resolver("variable", _variable, replace=True)
 OmegaConf.register_new_resolver("member_folder", _member_folder, replace=True)
+OmegaConf.register_new_resolver("shipped_flow", _shipped_flow, replace=True)
 OmegaConf.register_new_resolver("share", _share, replace=True)
 OmegaConf.register_new_resolver("rate_point", _rate_point, replace=True)
 OmegaConf.register_new_resolver("ablations", _ablations, replace=True)

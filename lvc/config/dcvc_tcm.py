@@ -48,6 +48,7 @@ class DCVCTCMConfig(Model):
         kinds=p_frame_kinds(("flow", "motion", "context", "frame"), ("motion_hyper", "motion", "frame_hyper", "frame")),
         motion=MotionSpec(("motion_hyper", "motion"), variants=("omra", "A")),
         stride=64,
+        classical_start=True,
     )
 
     name: Literal["dcvc_tcm"]

@@ -1,5 +1,6 @@
 """What the intra codecs may be configured to. Any of them codes the I frames of a P-frame codec."""
 
+import math
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -15,7 +16,8 @@ from lvc.config.spec import INTRA_FRAME, Model, ModelSpec
 
 def _spec(network: str, summary: str) -> ModelSpec:
     """An intra codec with a hyperprior; a codec that has it as a part calls it ``intra``."""
-    return ModelSpec(network, summary, ("intra",), 64, {"I": INTRA_FRAME}, inside=(("", "intra."),))
+    frames, inside = {"I": INTRA_FRAME}, (("", "intra."),)
+    return ModelSpec(network, summary, ("intra",), 64, frames, inside=inside, classical_start=True)
 
 
 @contract
@@ -124,7 +126,6 @@ class IntraLightConfig(IntraCodecConfig):
         _spec("lvc.models.intra_light:IntraLight", "Small intra codec of our own; variable rate, shipped with weights"),
         stride=16,
         qualities=64,
-        classical_start=True,
     )
 
     name: Literal["intra_light"]
@@ -160,6 +161,17 @@ INTRA_CODECS: dict[str, type] = {
 
 IntraConfig = Annotated[reduce(or_, INTRA_CODECS.values()), Field(discriminator="name")]
 """The intra codec of a P-frame codec, chosen with ``model/intra=...``."""
+
+
+LAMBDAS = (32.0, 6144.0)
+"""Lambda of the light intra codec's lowest and highest quality, MSE of RGB in [0, 1]."""
+
+
+def quality_at(lmbda: float, qualities: int) -> float:
+    """The light intra codec's quality index at a lambda; the nearest one beyond its range."""
+    low, high = LAMBDAS
+    place = math.log(lmbda / low) / math.log(high / low)
+    return round((qualities - 1) * min(1.0, max(0.0, place)), 3)
 
 
 def check_intra(intra: IntraCodecConfig, colour: str) -> None:

@@ -1,6 +1,6 @@
 """A training run: the whole of what `train.py` composes."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 from pydantic import Field
@@ -8,6 +8,7 @@ from pydantic import Field
 from lvc.config.contract import ConfigError, build, contract
 from lvc.config.data import DatasetConfig
 from lvc.config.feasible import check_colour, check_rates, check_stage
+from lvc.config.intra import quality_at
 from lvc.config.metrics import LOSSES
 from lvc.config.model import ModelConfig
 from lvc.config.schedule import ScheduleConfig
@@ -111,7 +112,7 @@ def build_run(data: dict[str, Any]) -> RunConfig:
     """
     data = {**data, "schedule": spread_all(data.get("schedule"))}
     try:
-        run = build(RunConfig, data)
+        run = _with_quality(build(RunConfig, data))
         check_rates(run.model, run.loss.lmbda_max)
         if run.validation is not None:
             check_colour("validation", run.model, run.validation)
@@ -121,6 +122,16 @@ def build_run(data: dict[str, Any]) -> RunConfig:
     except ConfigError as error:
         raise _as_typed(error, data["schedule"]) from None
     return run
+
+
+def _with_quality(run: RunConfig) -> RunConfig:
+    """The run with its lambda's quality for a variable-rate intra codec inside a codec of a single rate."""
+    intra, loss = getattr(run.model, "intra", None), run.loss
+    lmbda = loss.lmbda if loss.metric == "mse" else loss.mse_lmbda
+    if getattr(intra, "quality", 0.0) is not None or run.model.spec.variable_rate or lmbda is None:
+        return run
+    intra = replace(intra, quality=quality_at(lmbda, intra.qualities))
+    return replace(run, model=replace(run.model, intra=intra))
 
 
 def _as_typed(error: ConfigError, schedule: Any) -> ConfigError:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lvc.codec import Rate
+from lvc.config.intra import LAMBDAS
 from lvc.config.light_parts import TransformConfig
 from lvc.entropy.checkerboard import CheckerboardCoder
 from lvc.entropy.priors import ScaleLaw
@@ -11,9 +12,6 @@ from lvc.entropy.streams import SymbolStream
 from lvc.layers.conv import conv
 from lvc.layers.light import PATCH, Analysis, QualityGain, Synthesis, start_as_klt
 from lvc.layers.rate import QualityFactor, step_gain
-
-LAMBDAS = (32.0, 6144.0)
-"""Lambda of the lowest and the highest quality before a stage's action says its own; MSE of RGB in [0, 1]."""
 
 
 class TransformCoder(nn.Module):

@@ -30,9 +30,23 @@ class RateDistortionLoss:
         lowest = stage.lmbda or default.lmbda
         self.last = None if qualities is None else qualities - 1
         self.range = (lowest, lowest * (default.lmbda_max or default.lmbda) / default.lmbda)
+        self.mse = default.mse_lmbda
         self.lmbda = lowest if self.last is None else math.sqrt(self.range[0] * self.range[1])
         self.distortions, self.rates, self.kinds = stage.distortion, stage.rate, stage.kinds
         self.period, self.balance, self.real, self.jitter = stage.period, stage.balance, stage.real, stage.jitter
+
+    @property
+    def mse_range(self) -> tuple[float, float]:
+        """Lambdas of the MSE that weigh as much as those of the metric, at the lowest and the highest quality.
+
+        Raises:
+            UserError: The metric is another one, and nothing says what pairs with its lambda.
+        """
+        if self.metric == "mse":
+            return self.range
+        if self.mse is None:
+            raise UserError("loss.mse_lmbda: is needed beside ms_ssim, since a classical start has steps of an MSE")
+        return self.mse, self.mse * self.range[1] / self.range[0]
 
     def rate(self, batch: int, device: torch.device | str, draw: bool = False, frames: int = 1) -> Rate:
         """The rate point of every clip of a batch: one quality drawn for each, or the middle one.

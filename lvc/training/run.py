@@ -80,6 +80,7 @@ class Run:
         self.codec = build_codec(run.model)
         self.learnable = learnable(self.codec)
         self.sources = open_sources(run)
+        self.loaded: set[str] = set()
         check_plan(run, self.codec, self.sources)
         self.task = TASKS[run.model.spec.task](run)
         self.validation = self.task.material(self.sources[run.schedule.running[0]])
@@ -134,11 +135,16 @@ class Run:
 
     def _measure(self, name: str, clips: int) -> None:
         """Start the codec from statistics of a stage's own samples; every process finds the same."""
-        stage, samples = self.config.schedule.stages[name], self.task.samples(name, self.sources[name])
+        stage = self.config.schedule.stages[name]
+        if set(stage.train) <= self.loaded:
+            if pl.utilities.rank_zero_only.rank == 0:
+                print(f"note: stage '{name}' trains weights that were loaded; they stay as they are", flush=True)
+            return
+        samples = self.task.samples(name, self.sources[name])
         measured = torch.stack([samples[0, draw]["clip"] for draw in range(clips)]).float().div(255)
         loss = RateDistortionLoss(stage.loss, self.config.loss, self.config.model.spec.qualities)
         self.codec.eval()
-        self.codec.start_from(measured, loss.range)
+        self.codec.start_from(measured, loss.mse_range)
 
     def _trainer(self, name: str, loggers: list[Logger]) -> pl.Trainer:
         options, stage, logger = self.config.trainer, self.config.schedule.stages[name], self.config.logger
@@ -218,6 +224,8 @@ class Run:
         # after it, so that a rate point that starts from its neighbour's export still gets an intra codec of its own
         started |= load_starting_weights(self.codec, self.config.model, trained_flow="flow" in loaded)
         self.provenance["started_from"] = started
+        whole = {"model.weights", "model.pretrained"} & started.keys()
+        self.loaded = set(self.codec.parts if whole else loaded)
         self._note_untrained_intra()
         self._note_other_scale()
 

@@ -50,6 +50,7 @@ def test_models_lists_systems_and_sizes(capsys):
     assert found["dcvc_tcm", "full"] == (10_708_989, 23_738_028)
     assert found["intra_cheng2020", "full"] == (23_738_028, 0)
     assert found["dcvc_tcm", "tiny"][0] < 2_000_000
+    assert found["dcvc_tcm", "tiny"][1] == found["intra_light", "full"][0], "quick plans begin over the package's"
     page = said(capsys, "models")
     assert "10,708,989" in page and len(page.splitlines()) == 1 + len(rows)
 

@@ -65,7 +65,7 @@ MISTAKES = {
     "model.contexts=4": "model.contexts: 4 contexts need as many levels, and levels is 3",
     "model.channels=30": "model.channels: input should be a multiple of 4, got 30",
     "dataset.name=video": "dataset.name: 'video' is not one of 'folder', 'mixture', 'synthetic', 'vimeo90k'",
-    "model=intra_cheng2020 schedule=tcm_short": "schedule.stages.mv_dist.train: intra_cheng2020 has no part 'flow'",
+    "model=intra_cheng2020 schedule=tcm_short": "schedule.stages.mv_rate.train: intra_cheng2020 has no part 'flow'",
     "model=intra_cheng2020 schedule.stages.intra.loss.distortion.prediction=1": (
         "schedule.stages.intra.loss.distortion.prediction: intra_cheng2020 has no such distortion; choices are: frame"
     ),
@@ -86,6 +86,45 @@ def test_mistakes_are_named_in_one_line(overrides):
         run_of(*parts)
     assert str(error.value).startswith(MISTAKES[overrides])
     assert "\n" not in str(error.value)
+
+
+def test_a_model_without_a_classical_start_says_so():
+    start = "+schedule.stages.pair.on_enter.start={do: statistics}"
+    with pytest.raises(ConfigError) as error:
+        run_of("model=mastc_vc", "schedule=mastc_short", start)
+    said = "schedule.stages.pair.on_enter.start.do: mastc_vc has no classical start; leave `statistics` out"
+    assert str(error.value) == said
+
+
+def test_only_quick_plans_start_from_classical_parts():
+    def starts(*overrides):
+        return [a.do for stage in run_of(*overrides).schedule.stages.values() for a in stage.on_enter.values()]
+
+    assert starts("schedule=tcm_short") == starts("model=intra_cheng2020", "schedule=intra_short") == ["statistics"]
+    assert starts("schedule=tcm_progressive") == starts("model=intra_cheng2020") == []
+
+
+@pytest.mark.parametrize(("lmbda", "quality"), [(32, 0.0), (16, 0.0), (443.405, 31.5), (6144, 63.0), (1e5, 63.0)])
+def test_an_intra_codec_of_many_rates_gets_the_quality_of_the_runs_lambda(lmbda, quality):
+    found = run_of("model/intra=light", f"loss.lmbda={lmbda}").model.intra.quality
+    assert found == pytest.approx(quality, abs=0.01)
+    assert run_of("model/intra=light", "model.intra.quality=12").model.intra.quality == 12
+    assert run_of("model=light").model.intra.quality is None, "its frames have the qualities of the P frames"
+
+
+@pytest.mark.parametrize("model", ["dcvc_tcm", "ssnvc", "mastc_vc", "b_canf", "maskcrt_b"])
+def test_quick_systems_have_trained_intra_frames_and_trained_flow_and_the_papers_do_not(model):
+    tiny, full = run_of(f"model={model}", "size=tiny").model, run_of(f"model={model}").model
+    assert tiny.intra.pretrained and tiny.intra.transform == type(tiny.intra)(name="intra_light").transform
+    assert full.intra.name in ("intra_cheng2020", "intra_window_attention")
+    for config, trained in ((tiny, True), (full, False)):
+        assert getattr(config, "flow", None) is None or config.flow.pretrained is trained
+    assert run_of(f"model={model}", "size=tiny", "model/intra=cheng2020").model.intra.channels == 32
+
+
+def test_flow_of_other_widths_than_the_packages_starts_afresh():
+    assert not run_of("size=tiny", "model.flow.widths=[4,4,4,4]").model.flow.pretrained
+    assert not run_of("size=tiny", "model.flow.name=pwc").model.flow.pretrained
 
 
 def test_the_whole_command_line_of_a_run():

@@ -11,6 +11,7 @@ from tests.conftest import moving_clip
 
 SMALL = [
     "size=tiny",
+    "model/intra=cheng2020",
     "model.channels=8",
     "model.intra.channels=8",
     "model.propagated_channels=8",
