@@ -1,4 +1,4 @@
-"""Loss against steps with and without the classical start: the same clips, in the same order, at the same rate of learning.
+"""Loss against steps with and without the classical start: the same clips in the same order, the same learning rate.
 
     python benchmarks/classical_start.py --model intra_cheng2020 --clips videos/train
     python benchmarks/classical_start.py --model dcvc_tcm --size full --minutes 4 --clips videos/train

@@ -170,8 +170,9 @@ class StagedContext(nn.Module):
         for index, stage in enumerate(self.stages):
             if str(index) in self.channel:
                 yield self.channel[str(index)][0], slice(stage.start)
-            for layer in self.spatial[str(index)] if str(index) in self.spatial else ():
-                yield layer, slice(stage.start, stage.start + stage.channels)
+            if str(index) in self.spatial:
+                for layer in self.spatial[str(index)]:
+                    yield layer, slice(stage.start, stage.start + stage.channels)
 
     def code(self, name: str, y: Tensor | None, prior: Tensor, stream: SymbolStream) -> tuple[Tensor, Tensor]:
         """Code one latent in as many calls of ``stream`` as there are passes.
