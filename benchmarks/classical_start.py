@@ -13,26 +13,27 @@ import time
 import torch
 from common import arguments, report
 
-from lvc.codec import Unrolling
+from lvc.codec import ClipCoding, Unrolling
 from lvc.config.compose import compose
 from lvc.config.run import RunConfig, build_run
 from lvc.entropy.streams import Estimate
+from lvc.export import load_starting_weights
 from lvc.models.build import build_codec
-from lvc.training.export import load_starting_weights
 from lvc.training.losses import RateDistortionLoss
 from lvc.training.plan import open_sources
 from lvc.training.stages import freeze, learnable, learning_rate, parameter_groups
 from lvc.training.task import TASKS
 
 SHOWN = (1, 10, 30, 100, 200, 300, 500, 700, 1000, 1500, 2000)
-OVER = ["model/intra=light", "model.intra.pretrained=true"]
+OVER = {"tiny": [], "full": ["model/intra=light", "model.intra.pretrained=true", "model.flow.pretrained=true"]}
+"""What a P-frame codec begins over; with `size=tiny` it does so by itself."""
 
 
 def plan(options) -> RunConfig:
     """The run that both starts share: one stage of the model's short plan, made as long as it has to be."""
     intra = options.model.startswith("intra")
     schedule, stage = ("intra_short", "intra") if intra else ("tcm_short", "joint")
-    flow = [] if intra else [*OVER, "model.flow.pretrained=true"]
+    flow = [] if intra else OVER[options.size]
     lengths = {"frames": 1 if intra else 2, "lr": options.lr, "lr_milestones": "[]", "warmup_steps": 30}
     lengths |= {"crop": options.crop, "batch_size": options.batch, "steps": options.steps}
     changes = [f"schedule.stages.{stage}.{field}={value}" for field, value in lengths.items()]
@@ -89,8 +90,6 @@ def curve(run: RunConfig, name: str, clips: torch.Tensor, classical: bool, minut
 
 def _trained(codec, codings, batch):
     """The codings of frames that train, stacked, and their originals."""
-    from lvc.codec import ClipCoding
-
     kept = [coding for coding in codings if codec.trains(coding.kind)]
     return ClipCoding.stack(kept), torch.stack([batch[:, coding.index] for coding in kept], 1)
 

@@ -142,6 +142,8 @@ class IntraLightConfig(IntraCodecConfig):
     def __post_init__(self):
         if self.pretrained and self.weights:
             raise ConfigError("weights", "pretrained=true has weights already; give one or the other")
+        if self.pretrained and self.transform != TransformConfig():
+            raise ConfigError("transform", "has other widths than the package's weights; pretrained=false, or leave it")
 
     @property
     def spec(self) -> ModelSpec:

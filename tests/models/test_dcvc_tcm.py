@@ -9,6 +9,7 @@ from lvc.codec import FrameJob, Rate, Unrolling
 from lvc.config.contract import ConfigError
 from lvc.config.dcvc_tcm import DCVCTCMConfig
 from lvc.entropy.streams import Estimate
+from lvc.errors import UserError
 from lvc.importers.released import dcvc_tcm_weights
 from lvc.models.build import build_codec
 from tests.conftest import moving_clip, tiny_codec, tiny_config
@@ -192,3 +193,69 @@ def test_an_untrained_p_frame_is_nearly_its_warped_reference(changes):
             coding = codec.code_frame(FrameJob("P", frame, state, Estimate(training=False), Rate(), (128, 128)))
             assert (coding.frame - coding.prediction).square().mean() < 1e-3
             state = coding.state
+
+
+def pairs(count=8):
+    return torch.cat([moving_clip(3, 64, 64, seed) for seed in range(count)])
+
+
+def started(clips, **changes):
+    torch.manual_seed(0)
+    codec = build_codec(tiny_config(**changes)).eval()
+    codec.intra.start_from(clips, (1024.0, 1024.0))
+    return codec
+
+
+@pytest.mark.parametrize("changes", [{}, {"levels": 1, "contexts": 1}, {"contexts_in": {"encoder": False}}])
+def test_a_classical_start_codes_p_frames_at_once(changes):
+    clips = pairs()
+    codec = started(clips, **changes)
+
+    def losses():
+        with torch.inference_mode():
+            coding = codec(clips, Rate(), Estimate(training=False))
+        bits = sum(bits for bits in coding.bits.values()).mean(0) / 64**2
+        errors = (coding.frames - clips).square().mean((0, 2, 3, 4))
+        return bits + 1024 * errors
+
+    before = losses()
+    codec.start_from(clips, (1024.0, 1024.0))
+    after = losses()
+    assert bool((after[1:] < before[1:] / 2).all()), (before, after)
+    encoded = list(codec.encode(clips[:1].unbind(1), Rate()))
+    decoded = list(codec.decode((e.packet for e in encoded), (64, 64), Rate()))
+    assert all(torch.equal(a, e.frame) for a, e in zip(decoded, encoded, strict=True))
+
+
+def test_after_a_classical_start_a_frame_of_no_residual_is_its_prediction():
+    clips = pairs(4)
+    codec = started(clips)
+    codec.start_from(clips, (1024.0, 1024.0))
+    torch.nn.init.zeros_(codec.decoder.up[-1][0].weight)
+    with torch.inference_mode():
+        state = {"frame": clips[:, 0]}
+        for frame in clips[:, 1:].unbind(1):
+            coding = codec.code_frame(FrameJob("P", frame, state, Estimate(training=False), Rate(), (64, 64)))
+            assert torch.allclose(coding.frame, coding.prediction, atol=1e-5)
+            state = coding.state
+
+
+def test_after_a_classical_start_everything_learns():
+    clips = pairs(2)
+    codec = started(clips)
+    codec.start_from(clips, (1024.0, 1024.0))
+    parameters = {n: p for n, p in codec.train().named_parameters() if p.requires_grad}
+    optimizer, moved = torch.optim.Adam(parameters.values(), lr=1e-4), set()
+    for _ in range(5):  # what begins at 0 hides what comes before it for a step
+        optimizer.zero_grad()
+        coding = codec(clips, Rate(), Estimate(training=True))
+        bits = sum(bits.mean() for bits in coding.bits.values()) / 64**2
+        (1024 * (coding.frames - clips).square().mean() + bits).backward()
+        moved |= {n for n, p in parameters.items() if p.grad is not None and p.grad.any()}
+        optimizer.step()
+    assert moved == parameters.keys()
+
+
+def test_statistics_of_a_p_frame_need_two_frames():
+    with pytest.raises(UserError, match="need clips of 2 frames or more"):
+        build_codec(tiny_config()).start_from(moving_clip(1, 64, 64), (1024.0, 1024.0))

@@ -9,7 +9,7 @@ from lvc.config.intra import INTRA_CODECS
 from lvc.entropy.streams import Estimate, Read, Write
 from lvc.models.build import build_codec
 from tests.conftest import moving_clip, tiny_codec
-from tests.models.intra_codecs import SMALL, small_codec
+from tests.models.intra_codecs import SMALL, small_codec, small_config
 from tests.models.light_codecs import INTRA
 
 SIZE = (128, 192)
@@ -103,3 +103,65 @@ def test_operations_of_a_context_model_are_counted():
         multiply_accumulates(small_codec(name), (64, 64)) for name in ("intra_cheng2020", "intra_cheng2020_anchor")
     )
     assert with_context["decoder"] > without["decoder"]
+
+
+def started(name, clips, lmbda=1024.0):
+    torch.manual_seed(0)
+    codec = build_codec(small_config(name)).eval()
+    before = loss_of(codec, clips, lmbda)
+    codec.start_from(clips, (lmbda, lmbda))
+    return codec, before
+
+
+def loss_of(codec, clips, lmbda):
+    with torch.inference_mode():
+        coding = codec(clips, Rate(), Estimate(training=False))
+    bits = sum(float(bits.mean()) for bits in coding.bits.values()) / (clips.shape[-2] * clips.shape[-1])
+    return bits + lmbda * float((coding.frames - clips).square().mean())
+
+
+@names
+def test_a_classical_start_is_far_ahead_of_the_usual_one_and_its_bits_are_real(name):
+    clips = torch.cat([moving_clip(1, 64, 64, seed) for seed in range(12)])
+    codec, before = started(name, clips)
+    assert loss_of(codec, clips, 1024) < before / 8
+    frame = clips[:1, 0]
+    with torch.inference_mode():
+        promised = codec.code_frame(FrameJob("I", frame, None, Estimate(training=False), Rate(), (64, 64)))
+        writer = Write()
+        written = codec.code_frame(FrameJob("I", frame, None, writer, Rate(), (64, 64)))
+        reader = Read(writer.payload())
+        read = codec.code_frame(FrameJob("I", None, None, reader, Rate(), (64, 64)))
+        reader.finish()
+    assert torch.equal(read.frame, written.frame)
+    bits = sum(float(bits) for bits in promised.bits.values())
+    assert 8 * len(writer.payload()) == pytest.approx(bits, rel=0.02, abs=64)
+
+
+@names
+def test_after_a_classical_start_everything_learns(name):
+    clips = torch.cat([moving_clip(1, 64, 64, seed) for seed in range(2)])
+    codec, _ = started(name, clips)
+    parameters = {n: p for n, p in codec.train().named_parameters() if p.requires_grad}
+    optimizer = torch.optim.Adam(parameters.values(), lr=1e-4)
+    moved = set()
+    for _ in range(4):  # what begins at 0 hides what comes before it for a step
+        optimizer.zero_grad()
+        coding = codec(clips, Rate(), Estimate(training=True))
+        loss = 1024 * (coding.frames - clips).square().mean() + sum(b.mean() for b in coding.bits.values()) / 4096
+        loss.backward()
+        moved |= {n for n, p in parameters.items() if p.grad is not None and p.grad.any()}
+        optimizer.step()
+    assert moved == parameters.keys()
+
+
+def test_a_higher_lambda_starts_with_finer_steps():
+    clips = torch.cat([moving_clip(1, 64, 64, seed) for seed in range(12)])
+    found = []
+    for lmbda in (64.0, 4096.0):
+        codec, _ = started("intra_bmshj2018_hyperprior", clips, lmbda)
+        with torch.inference_mode():
+            coding = codec(clips, Rate(), Estimate(training=False))
+        error = float((coding.frames - clips).square().mean())
+        found.append((error, sum(float(bits.sum()) for bits in coding.bits.values())))
+    assert found[0][0] > found[1][0] and found[0][1] < found[1][1]
