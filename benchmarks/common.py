@@ -20,6 +20,7 @@ from lvc.startup import keep_freed_memory
 RUN = [
     *(
         "size=tiny",
+        "model/intra=cheng2020",
         "schedule=single_stage",
         "schedule.order=[joint]",
         "schedule.all.epochs=null",
