@@ -18,6 +18,8 @@ from .conftest import QUICK, SMALL
 
 SCENES = ["dataset.height=64", "dataset.width=96", "dataset.clips=4", "dataset.shapes=6"]
 INTRA = ["model=intra_cheng2020", "size=tiny", "model.channels=8", "schedule=intra_short", *SCENES, *QUICK]
+INTRA += ["schedule.stages.intra.on_enter.start.clips=8"]
+FEW = "schedule.stages.mv_rate.on_enter.start.clips=8"
 LAMBDAS = (256, 1024)
 
 
@@ -32,7 +34,7 @@ def chain(tmp_path_factory, videos):
     """The folder in which both codecs were trained, a video coded, and all evaluated."""
     folder = tmp_path_factory.mktemp("chain")
     ended_well(train(*INTRA, "schedule.all.steps=4", "schedule.all.lr=1e-3", "dir=intra", cwd=folder))
-    stages = ["schedule=tcm_short", "schedule.order=[mv_rate,rec_rate,cascade]", "schedule.all.steps=2"]
+    stages = ["schedule=tcm_short", "schedule.order=[mv_rate,rec_rate,cascade]", "schedule.all.steps=2", FEW]
     common = [*SMALL, *QUICK, *SCENES, *stages, "model.intra.weights=intra/codec.safetensors"]
     rates = ",".join(map(str, LAMBDAS))
     swept = train("-m", *common, f"loss.lmbda={rates}", "dir=sweep/${loss.lmbda}", cwd=folder)
@@ -153,7 +155,7 @@ def test_one_batch_runs_every_stage_of_the_long_schedule_in_a_folder_of_its_own(
 
 
 def test_the_same_command_goes_on_where_it_stopped(tmp_path):
-    command = [*SMALL, *QUICK, *SCENES, "schedule=tcm_short", "schedule.all.steps=1", "dir=run"]
+    command = [*SMALL, *QUICK, *SCENES, "schedule=tcm_short", "schedule.all.steps=1", FEW, "dir=run"]
     done = ended_well(train(*command, "schedule.stop_after=mv_rate", cwd=tmp_path))
     assert done.out.splitlines()[-1] == "export: run/codec.safetensors"
     first = load_export(tmp_path / "run" / "codec.safetensors").info["provenance"]["stages"]

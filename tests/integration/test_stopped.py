@@ -19,6 +19,7 @@ from .conftest import QUICK, SMALL
 SCENES = ["dataset.height=64", "dataset.width=96", "dataset.clips=8", "dataset.shapes=6"]
 PLAN = [
     *("schedule=tcm_short", "schedule.order=[mv_rate,joint]", "schedule.stages.mv_rate.steps=10"),
+    "schedule.stages.mv_rate.on_enter.start.clips=8",
     *("schedule.stages.joint.steps=16", "trainer.progress=false", "trainer.log_every=2", "trainer.validate_every=5"),
 ]
 """Two stages with frozen parts; figures are logged, and clips measured, at other batches than those of checkpoints."""
