@@ -104,12 +104,12 @@ def test_run_starts_from_an_export(tiny, progressive):
 
 def test_a_classical_start_leaves_loaded_weights_as_they_are(tiny, capsys):
     start = {"on_enter": {"start": {"do": "statistics", "clips": 8}}, "steps": 1, "lr": 1e-9}
-    run, data = tiny(["intra"], stage=start)
+    run, data = tiny(["frame"], stage=start)
     first = train(run, data)
-    again, more = tiny(["intra"], stage=start, folder="again", init_from=str(first), seed=5)
+    again, more = tiny(["frame"], stage=start, folder="again", init_from=str(first), seed=5)
     second = train(again, more)
     assert "they stay as they are" in capsys.readouterr().out
-    moved = [(a - b).abs().max() for a, b in zip(weights(first, "intra"), weights(second, "intra"), strict=True)]
+    moved = [(a - b).abs().max() for a, b in zip(weights(first, "frame"), weights(second, "frame"), strict=True)]
     assert max(moved) < 1e-6
 
 
