@@ -30,17 +30,17 @@ from lvc.datasets.video import open_video
 from lvc.models.shipped import shipped
 
 ROOT = Path(__file__).parents[1]
-QUALITIES = (0, 12, 24, 36, 48, 60)
+QUALITIES = {"intra": (0, 12, 24, 36, 48, 60), "inter": (4, 20, 36, 52)}
 PICTURES = {  # Pillow's options and the qualities of each format
     "JPEG": ({"format": "JPEG", "optimize": True, "progressive": True}, (5, 10, 20, 30, 50, 70, 85, 92, 96)),
     "WebP": ({"format": "WEBP", "method": 6}, (0, 5, 15, 30, 50, 70, 85, 92, 97)),
 }
 STILLS = {"x265": (14, 20, 26, 32, 38, 44), "svtav1": (10, 20, 30, 40, 50, 60)}
-X264 = "encoder: libx264, points: [20, 24, 28, 32, 36, 40], filter: filter_units=remove_types=6"
+X264 = 'encoder: libx264, points: [20, 24, 28, 32, 36, 40], filter: "filter_units=remove_types=6"'
 X264_OPTIONS = 'tune: zerolatency, g: "{keyint}", sc_threshold: 0, bf: 0'
 RIVALS = {f"x264_{preset}": f"{{{X264}, options: {{preset: {preset}, {X264_OPTIONS}}}}}" for preset in
           ("ultrafast", "medium", "veryslow")}  # fmt: skip
-X265 = ["codecs=[x265]", "traditional.x265.points=[20,24,28,32,36,40]", "preset=medium"]
+X265 = ["traditional.x265.points=[20,24,28,32,36,40]", "preset=medium"]
 
 Curve = dict[str, list[tuple[float, float]]]
 """Bits per pixel and PSNR in dB by sequence."""
@@ -50,7 +50,9 @@ def evaluate(clips: Path, out: Path, *overrides: str) -> dict[str, Curve]:
     """Run ``evaluate.py``; curves by codec."""
     command = [sys.executable, str(ROOT / "evaluate.py"), f"dataset.path={clips}", f"output={out}", *overrides]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)  # encoders have much to say
+    if done.returncode:
+        sys.exit(done.stderr[-2000:])
     curves: dict[str, Curve] = defaultdict(lambda: defaultdict(list))
     with (out / "results.csv").open() as file:
         for row in csv.DictReader(file):
@@ -118,22 +120,22 @@ def main() -> None:
     options = parser.parse_args()
     labels = options.labels or [*("intra_light" for _ in options.intra), *("light" for _ in options.inter)]
 
-    def of(exports: list[str], names: list[str]) -> list[str]:
-        qualities = ",".join(map(str, QUALITIES))
+    def of(kind: str, exports: list[str], names: list[str]) -> list[str]:
+        qualities = ",".join(map(str, QUALITIES[kind]))
         return [f"exports=[{','.join(exports)}]", f"labels=[{','.join(names)}]", f"qualities=[{qualities}]"]
 
     still = [f"traditional.{name}.points={list(points)}" for name, points in STILLS.items()]
     panels = {}
     if options.intra:
         panels["first frame"] = pictures(options.clips) | evaluate(
-            options.clips, options.work / "intra", *of(options.intra, labels[: len(options.intra)]), *still,
+            options.clips, options.work / "intra", *of("intra", options.intra, labels[: len(options.intra)]), *still,
             "codecs=[x265,svtav1]", "protocol.frames=1", "protocol.intra_period=1", "protocol.metrics=[psnr]",
         )  # fmt: skip
     if options.inter:
-        added = [f"+traditional.{name}={text}" for name, text in RIVALS.items()]
+        added = [f"++traditional.{name}={text}" for name, text in RIVALS.items()]
         panels[f"{options.frames} frames, intra period 32"] = evaluate(
-            options.clips, options.work / "inter", *of(options.inter, labels[len(options.intra) :]), *X265[1:], *added,
-            f"codecs=[{','.join(RIVALS)},x265]", f"protocol.frames={options.frames}", "protocol.metrics=[psnr]",
+            options.clips, options.work / "inter", *of("inter", options.inter, labels[len(options.intra) :]), *X265,
+            *added, f"codecs=[{','.join(RIVALS)},x265]", f"protocol.frames={options.frames}", "protocol.metrics=[psnr]",
         )  # fmt: skip
     results = {}
     for title, curves in panels.items():
