@@ -51,7 +51,7 @@ class LightConfig(Model):
     """Motion estimation, at half the size."""
     entropy: EntropyConfig = EntropyConfig()
     """Quantisation and likelihood."""
-    structure: LowDelayConfig = LowDelayConfig(intra_offset=8.0)
+    structure: LowDelayConfig = LowDelayConfig(intra_offset=8.0, refresh=8)
     """Coding structure."""
     intra: IntraConfig = IntraLightConfig(name="intra_light")
     """Codec of the intra frames."""
