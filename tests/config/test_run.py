@@ -64,7 +64,7 @@ MISTAKES = {
     "modle=dcvc_tcm": "modle: unknown option; did you mean 'model'? choices are: anchor,",
     "model.contexts=4": "model.contexts: 4 contexts need as many levels, and levels is 3",
     "model.channels=30": "model.channels: input should be a multiple of 4, got 30",
-    "dataset.name=video": "dataset.name: 'video' is not one of 'folder', 'mixture', 'synthetic', 'vimeo90k'",
+    "dataset.name=video": "dataset.name: 'video' is not one of 'clips16', 'folder', 'mixture', 'synthetic', 'vimeo90k'",
     "model=intra_cheng2020 schedule=tcm_short": "schedule.stages.mv_rate.train: intra_cheng2020 has no part 'flow'",
     "model=intra_cheng2020 schedule.stages.intra.loss.distortion.prediction=1": (
         "schedule.stages.intra.loss.distortion.prediction: intra_cheng2020 has no such distortion; choices are: frame"
