@@ -28,19 +28,24 @@ def step_gain(lmbda: float, colours: int = 3) -> float:
 
 
 class QualityFactor(nn.Module):
-    """A positive factor of the quality index, between two trained bounds.
+    """A positive factor of the quality index, between two bounds.
 
     Args:
         start: The bounds before training.
         qualities: Number of quality indices.
+        trained: Whether training moves them.
     """
 
     SMALLEST = 1e-4
 
-    def __init__(self, start: tuple[float, float], qualities: int):
+    def __init__(self, start: tuple[float, float], qualities: int, trained: bool = True):
         super().__init__()
         self.last = qualities - 1
-        self.bounds = nn.Parameter(torch.tensor(start, dtype=torch.float32))
+        bounds = torch.tensor(start, dtype=torch.float32)
+        if trained:
+            self.bounds = nn.Parameter(bounds)
+        else:
+            self.register_buffer("bounds", bounds)
 
     def forward(self, q: Tensor) -> Tensor:
         """Factors ``(B, 1, 1, 1)`` of quality indices ``(B,)``."""

@@ -31,8 +31,7 @@ class TransformCoder(nn.Module):
         inputs, channels, latent = 3 * PATCH**2, config.channels, config.latent_channels
         self.analysis = Analysis(inputs, channels, latent, config.analysis, conditional)
         self.synthesis = Synthesis(inputs, channels, latent, config.synthesis, conditional)
-        self.gain = QualityFactor(tuple(map(step_gain, LAMBDAS)), qualities)
-        self.gain.bounds.requires_grad_(False)
+        self.gain = QualityFactor(tuple(map(step_gain, LAMBDAS)), qualities, trained=False)
         self.encoder_gain, self.decoder_gain = QualityGain(latent), QualityGain(latent)
         self.prior = nn.Conv2d(channels, self.CONTEXT, 2, 2) if conditional else None
         known = self.CONTEXT if conditional else 0
