@@ -1,7 +1,7 @@
 """Every config file, and every combination of group choices that makes sense, composes to a run that can start."""
 
 import itertools
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 
 import pytest
@@ -118,7 +118,8 @@ def test_a_model_brings_its_schedule_and_its_loss(model):
 def test_tiny_is_the_same_model_with_fewer_channels_over_any_intra_codec(model, intra):
     tiny = run_of(f"model={model}", f"model/intra={intra}", "size=tiny").model
     alone = run_of(f"model=intra_{intra}", "size=tiny").model
-    assert tiny.intra == alone
+    inside = replace(tiny.intra, quality=None) if hasattr(tiny.intra, "quality") else tiny.intra
+    assert inside == alone  # but for the quality that the run's lambda asks of it
     for config in (tiny, alone):
         assert width(config) < width(type(config)(name=config.name))
 

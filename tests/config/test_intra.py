@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from lvc.config.contract import ConfigError, build
@@ -9,7 +11,7 @@ SYSTEMS = [name for name, config in MODELS.items() if hasattr(config, "intra")]
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_an_intra_codec_of_another_colour_space_is_refused(system, monkeypatch):
-    monkeypatch.setattr(IntraMbt2018Config, "COLOUR", "yuv")
+    monkeypatch.setattr(IntraMbt2018Config, "SPEC", replace(IntraMbt2018Config.SPEC, colour="yuv"))
     said = r"^model\.intra\.name: intra_mbt2018 codes yuv frames, and the others here are rgb; choices are: "
     with pytest.raises(ConfigError, match=said) as refused:
         build(ModelConfig, {"name": system, "intra": {"name": "intra_mbt2018"}}, "model")
