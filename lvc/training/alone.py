@@ -38,7 +38,10 @@ def alone(folder: Path, option: str = "dir", does: str = "trains") -> Iterator[N
         yield
         return
     path = folder / ".lock"
-    check_writable(path)
+    try:
+        check_writable(path)
+    except UserError as error:
+        raise UserError(f"{option}: cannot write to {folder} ({error})") from None
     with path.open("a+") as file:
         _lock(file, folder, option, does)
         file.truncate(0)
